@@ -1,0 +1,111 @@
+"""Every error the firmware raises on purpose: a catalogue key for the person, a detail for the log."""
+
+
+class TillError(Exception):
+    """Base of all expected errors.
+
+    `key` names the catalogue entry that the cashier reads; `detail` is for the log and never holds a
+    secret or card data.
+    """
+
+    key = "error.internal"
+
+    def __init__(self, detail="", key=None):
+        super().__init__(detail)
+        self.detail = detail
+        if key is not None:
+            self.key = key
+
+
+class Cancelled(TillError):
+    """The person pressed CANCEL, or walked away."""
+
+    key = "error.cancelled"
+
+
+class InvalidValue(TillError):
+    """A value from outside is malformed or out of its bounds."""
+
+    key = "error.invalid_value"
+
+
+class CryptoError(TillError):
+    """A signature, tag, key or self-test is wrong."""
+
+    key = "error.crypto"
+
+
+class StorageError(TillError):
+    """Vault or journal cannot be read or written."""
+
+    key = "error.storage"
+
+
+class JournalFull(StorageError):
+    key = "error.journal_full"
+
+
+class Tampered(StorageError):
+    """A sealed record or a chained record does not verify."""
+
+    key = "error.tampered"
+
+
+class ReaderError(TillError):
+    """The NFC reader itself does not answer as its manual says; it recovers by itself."""
+
+    key = "error.reader"
+
+
+class CardError(TillError):
+    """The card, not the reader: see the subclasses for what the cashier can do."""
+
+    key = "error.card_other"
+
+
+class CardRemoved(CardError):
+    """Pulled away before the reading ended: present it again."""
+
+    key = "error.card_removed"
+
+
+class CardCollision(CardError):
+    """More than one card in the field."""
+
+    key = "error.card_collision"
+
+
+class CardTryAgain(CardError):
+    """A passing fault: present the same card again."""
+
+    key = "error.card_retry"
+
+
+class CardOther(CardError):
+    """This card cannot pay here: another card."""
+
+    key = "error.card_other"
+
+
+class CardDeclined(CardError):
+    """The card itself declined (AAC), or it is blocked or expired."""
+
+    key = "error.card_declined"
+
+
+class LinkError(TillError):
+    """The acquirer could not be reached, or the answer did not arrive whole and verified."""
+
+    key = "error.link"
+
+
+class AnswerError(LinkError):
+    """An answer arrived and does not verify, so it decides nothing."""
+
+    key = "error.answer"
+
+
+class TicketError(TillError):
+    """A ticket or trust object is not acceptable on this unit."""
+
+    key = "error.ticket"

@@ -1,0 +1,1 @@
+"""Virtual payment cards with real application cryptograms, and replayed traces."""

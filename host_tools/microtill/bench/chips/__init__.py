@@ -1,0 +1,1 @@
+"""Virtual chips, each strict to its datasheet."""

@@ -1,0 +1,71 @@
+"""The contract between a virtual chip and the bench it sits on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Seam(Protocol):
+    """What the bench offers a chip: time, its output pins, and a record of what happened."""
+
+    def now_us(self) -> int:
+        """Bench time in microseconds since power-on of the bench."""
+        ...
+
+    def after(self, us: int, call: Callable[[], None]) -> Timer:
+        """Call once, `us` microseconds of bench time from now."""
+        ...
+
+    def drive(self, chip: "Chip", pin: str, level: int) -> None:
+        """The chip drives one of its output pins (IRQ, BUSY …)."""
+        ...
+
+    def violation(self, chip: "Chip", text: str) -> None:
+        """The firmware broke the datasheet: recorded, and a test fails on it. The chip then does what the real one would."""
+        ...
+
+    def trace(self, chip: "Chip", text: str) -> None:
+        """One line for the story of a run. No PAN, no key."""
+        ...
+
+
+class Chip:
+    """A part on the board. `pins` names its signals as its datasheet does; wiring says which GPIO each sits on."""
+
+    pins: tuple[str, ...] = ()
+
+    def __init__(self, name: str):
+        self.name = name
+        self.seam: Seam | None = None
+
+    def attach(self, seam: Seam) -> None:
+        self.seam = seam
+
+    def power_on(self) -> None:
+        """Supply rises: everything volatile is in its power-on state."""
+
+    def power_off(self) -> None:
+        """Supply is gone."""
+
+    def pin_changed(self, pin: str, level: int) -> None:
+        """The firmware (or a pull) changed the level of an input pin of this chip."""
+
+
+@dataclass(frozen=True)
+class SpiSettings:
+    baudrate: int
+    polarity: int
+    phase: int
+    lsb_first: bool
+
+
+class SpiChip(Chip):
+    """A chip on an SPI bus; its chip select is the pin "CS" (active low)."""
+
+    def transfer(self, mosi: memoryview, settings: SpiSettings, read: bool) -> bytes | None:
+        """Clock len(mosi) bytes while CS is low. Returns as many MISO bytes when `read`, else None."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Talking to real or virtual boards."""

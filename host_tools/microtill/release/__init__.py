@@ -1,0 +1,1 @@
+"""What turns the sources into a release: lint, compile, image, figures."""

@@ -1,0 +1,1 @@
+"""The terminal in a browser, and scripted runs, over the bench."""
