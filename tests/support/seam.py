@@ -17,9 +17,10 @@ class _Timer:
 class ManualSeam:
     def __init__(self):
         self.us = 0
-        self.levels: dict[tuple[str, str], int] = {}
+        self.levels: dict[tuple[str, str], int | None] = {}
         self.violations: list[str] = []
         self.traces: list[str] = []
+        self.changes: list[str] = []
         self._queue: list = []
         self._order = count()
 
@@ -40,7 +41,7 @@ class ManualSeam:
                 timer.call()
         self.us = end
 
-    def drive(self, chip: Chip, pin: str, level: int) -> None:
+    def drive(self, chip: Chip, pin: str, level: int | None) -> None:
         self.levels[chip.name, pin] = level
 
     def violation(self, chip: Chip, text: str) -> None:
@@ -48,3 +49,6 @@ class ManualSeam:
 
     def trace(self, chip: Chip, text: str) -> None:
         self.traces.append(f"{chip.name}: {text}")
+
+    def changed(self, chip: Chip) -> None:
+        self.changes.append(chip.name)

@@ -20,8 +20,8 @@ class Seam(Protocol):
         """Call once, `us` microseconds of bench time from now."""
         ...
 
-    def drive(self, chip: "Chip", pin: str, level: int) -> None:
-        """The chip drives one of its output pins (IRQ, BUSY …)."""
+    def drive(self, chip: "Chip", pin: str, level: int | None) -> None:
+        """The chip drives one of its output pins (IRQ, BUSY …); None lets go of it, so that a pull decides."""
         ...
 
     def violation(self, chip: "Chip", text: str) -> None:
@@ -30,6 +30,10 @@ class Seam(Protocol):
 
     def trace(self, chip: "Chip", text: str) -> None:
         """One line for the story of a run. No PAN, no key."""
+        ...
+
+    def changed(self, chip: "Chip") -> None:
+        """What a person sees or hears of this chip (`Chip.seen`) is not what it was."""
         ...
 
 
@@ -54,6 +58,16 @@ class Chip:
     def pin_changed(self, pin: str, level: int) -> None:
         """The firmware (or a pull) changed the level of an input pin of this chip."""
 
+    def pwm(self, pin: str, frequency: int, duty_u16: int) -> None:
+        """The firmware put a square wave on this pin: hertz (0 = none) and on-time in 1/65535."""
+
+    def bitstream(self, pin: str, timing: tuple[int, int, int, int], data: bytes) -> None:
+        """The firmware sent `data` by `machine.bitstream`, MSB first: high/low ns of a 0, high/low ns of a 1."""
+
+    def seen(self) -> dict:
+        """What a person sees or hears of this chip now, as JSON values (lights, sounds; a panel is read as a picture)."""
+        return {}
+
 
 @dataclass(frozen=True)
 class SpiSettings:
@@ -69,3 +83,31 @@ class SpiChip(Chip):
     def transfer(self, mosi: memoryview, settings: SpiSettings, read: bool) -> bytes | None:
         """Clock len(mosi) bytes while CS is low. Returns as many MISO bytes when `read`, else None."""
         raise NotImplementedError
+
+
+class I2cChip(Chip):
+    """A chip on an I2C bus. `address` is its 7-bit address; a transfer it does not acknowledge raises Nack."""
+
+    address = 0
+
+    def write(self, data: bytes) -> int:
+        """Master writes; returns how many bytes were acknowledged."""
+        raise NotImplementedError
+
+    def read(self, length: int) -> bytes:
+        """Master reads `length` bytes."""
+        raise NotImplementedError
+
+
+class UartChip(Chip):
+    """A chip on a UART; it answers by `send`, which the bench sets."""
+
+    send: Callable[[bytes], None]
+
+    def receive(self, data: bytes, baudrate: int) -> None:
+        """The firmware sent `data` at `baudrate`."""
+        raise NotImplementedError
+
+
+class Nack(Exception):
+    """An I2C chip did not acknowledge its address."""
