@@ -87,10 +87,34 @@ class CardOther(CardError):
     key = "error.card_other"
 
 
+class CardSeePhone(CardTryAgain):
+    """The phone asks for its own unlock or consent first: look at the phone, then present it again."""
+
+    key = "error.card_see_phone"
+
+
+class CardLimit(CardOther):
+    """Above the limit without cardholder verification, and this card offers none that we support."""
+
+    key = "error.card_limit"
+
+
 class CardDeclined(CardError):
     """The card itself declined (AAC), or it is blocked or expired."""
 
     key = "error.card_declined"
+
+
+class CardBlocked(CardDeclined):
+    """The issuer has blocked the card or its application."""
+
+    key = "error.card_blocked"
+
+
+class CardExpired(CardDeclined):
+    """Past its expiry date, or before its effective date."""
+
+    key = "error.card_expired"
 
 
 class LinkError(TillError):
