@@ -35,6 +35,12 @@ class CryptoError(TillError):
     key = "error.crypto"
 
 
+class KeysExhausted(CryptoError):
+    """The DUKPT transaction counter has run out: the terminal needs a new ticket."""
+
+    key = "error.keys_exhausted"
+
+
 class StorageError(TillError):
     """Vault or journal cannot be read or written."""
 
