@@ -51,7 +51,7 @@ class Leds(Chip):
                 green, red, blue = data[at : at + 3]
                 self.colours[self._next] = (red, green, blue)
             self._next += 1
-        self._rest_from = now + len(data) * 8 * (one_high + one_low) // 1000
+        self._rest_from = now  # the firmware's call has sent the bits before it returned
         if self._next > len(self.colours):
             self.seam.violation(self, f"colours for {self._next} lights, there are {len(self.colours)}")
         if self.colours != before:
