@@ -1,0 +1,428 @@
+"""The bench process: one loop that serves the firmware, its board and its owner. It holds nothing else."""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from microtill.bench.clock import Clock
+from microtill.bench.control import Decoder, encode
+from microtill.bench.firmware import HEAP, Console, Firmware, image_size
+from microtill.bench.protocol import ANSWER, EVENT, EVENTS_WAIT, REQUEST, Event, Op
+from microtill.bench.virtual_board import HARD_RESET, PWRON_RESET, SOFT_RESET, Answer, VirtualBoard
+from microtill.paths import BOARDS, FIRMWARE
+
+_BUFFER = 1 << 20
+_BACKLOG = 64 << 20  # an owner that stops reading loses notifications beyond this
+_EIO = 5
+_RTC_MEMORY = 2048
+
+
+class CommandError(Exception):
+    """The owner asked for something that cannot be done; the text goes back to them."""
+
+
+class Server:
+    """Serves one control socket until it closes. `config` is what `client.Bench` was given."""
+
+    def __init__(self, control: socket.socket, config: dict):
+        self.control = control
+        self.selector = selectors.DefaultSelector()
+        self.clock = Clock(config["speed"])
+        self.image = Path(config["image"]) if config["image"] else None
+        self.script = config["script"]
+        board = BOARDS / config["board"]
+        self.path = [str(FIRMWARE), str(board), *config["path"]]
+        self.heap = config["heap"] or HEAP
+        self.firmware: Firmware | None = None
+        self.console = Console()
+        self.exit_status: int | None = None
+        self.powered = False
+        self.resets: list[int] = []
+        self._subscribed: set[str] = set()
+        self._decoder = Decoder()
+        self._output = bytearray()
+        self._typed = bytearray()
+        self._buffer = bytearray(_BUFFER)
+        self._have = 0
+        self._events_sent = False
+        self._rtc_us = 0
+        self._rtc_memory = b""
+        self._restart: int | None = None
+        self._running = True
+        self.board = VirtualBoard(
+            Path(config["wiring"]) if config["wiring"] else board / "wiring.toml", self.clock, self
+        )
+        self.operations = self.board.operations
+        self.operations |= {
+            Op.HELLO: self._hello,
+            Op.RESET: self._reset,
+            Op.RTC_SET: self._rtc_set,
+            Op.RTC_MEMORY: self._rtc_memory_access,
+        }
+
+    def run(self) -> None:
+        """Until the owner hangs up or says stop. The firmware never outlives this."""
+        self.control.setblocking(False)
+        self.selector.register(self.control, selectors.EVENT_READ, self._on_control)
+        try:
+            while self._running:
+                for key, _ in self.selector.select(self.clock.wait()):
+                    if self.selector.get_map().get(key.fd) is not None and self._running:
+                        key.data()
+                self.clock.run_due()
+                self._carry_out_restart()
+        finally:
+            if self.firmware:
+                self.firmware.kill()
+
+    # Power and the firmware process
+
+    def power_on(self) -> None:
+        if self.powered:
+            raise CommandError("the power is on")
+        self.powered = True
+        self.board.power_on()
+        self._spawn(PWRON_RESET)
+
+    def power_cut(self) -> None:
+        """The supply is gone: firmware and chips stop where they are."""
+        if not self.powered:
+            raise CommandError("the power is off")
+        self.powered = False
+        self._kill()
+        self._rtc_us = -self.clock.now_us()
+        self._rtc_memory = b""
+        self.board.power_off()
+        self.board.tell("bench", "power cut")
+        self.notify("power", on=False)
+
+    def restart(self, cause: int) -> None:
+        """Reset the microcontroller as soon as the current request is done with (it is never answered)."""
+        self._restart = cause
+
+    def _carry_out_restart(self) -> None:
+        if self._restart is None:
+            return
+        cause, self._restart = self._restart, None
+        if not self.powered:
+            return
+        self._kill()
+        self.board.restart()
+        self.board.tell("bench", f"reset, cause {cause}")
+        self._spawn(cause)
+
+    def _spawn(self, cause: int) -> None:
+        self.resets.append(cause)
+        self.exit_status = None
+        self._have = 0
+        self._typed.clear()
+        self.firmware = firmware = Firmware(self.heap + 2 * image_size(self.image))
+        self.selector.register(firmware.bus, selectors.EVENT_READ, self._on_bus)
+        self.selector.register(firmware.stdout, selectors.EVENT_READ, self._on_console)
+        self.notify("power", on=True, cause=cause)
+
+    def _let_go(self) -> Firmware:
+        firmware = self.firmware
+        assert firmware
+        self.firmware = None
+        for stream in (firmware.bus, firmware.stdout, firmware.stdin):
+            with contextlib.suppress(KeyError):
+                self.selector.unregister(stream)
+        return firmware
+
+    def _kill(self) -> None:
+        if self.firmware:
+            self._drain_console()
+            self._let_go().kill()
+
+    def _ended(self) -> None:
+        """The firmware process ended by itself, or crashed."""
+        firmware = self._let_go()
+        firmware.process.wait()
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(firmware.stdout, 65536):
+                self._print(self.console.feed(data))
+        self._print(self.console.flush())
+        self.exit_status = firmware.close()
+        self.notify("exit", status=self.exit_status)
+
+    # Requests of the firmware
+
+    def _on_bus(self) -> None:
+        firmware = self.firmware
+        assert firmware
+        view = memoryview(self._buffer)
+        try:
+            n = firmware.bus.recv_into(view[self._have :], 0, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            n = 0
+        if not n:
+            self._ended()
+            return
+        have = self._have + n
+        at = 0
+        while have - at >= 8:
+            op, sequence, obj, length = REQUEST.unpack_from(self._buffer, at)
+            end = at + 8 + length
+            if end > have:
+                break
+            self._handle(firmware, op, sequence, obj, view[at + 8 : end])
+            if self.firmware is not firmware or self._restart is not None:
+                return  # cut or reset by this very request
+            at = end
+        self._have = have - at
+        if at and self._have:
+            self._buffer[: self._have] = self._buffer[at:have]
+        if self._have == _BUFFER:
+            self.board.violations.append("bench: a request larger than any")
+            self._kill()
+
+    def _handle(self, firmware: Firmware, op: int, sequence: int, obj: int, data: memoryview) -> None:
+        self.clock.run_due()
+        try:
+            answer = self.operations[op](obj, data)
+        except Exception:  # noqa: BLE001 - a fault of the bench is reported, and the firmware goes on
+            text = traceback.format_exc()
+            self.board.violations.append(f"bench: {text}")
+            print(text, file=sys.stderr)  # noqa: T201
+            answer = (-_EIO, b"") if sequence else None
+        if answer is None or self.firmware is not firmware:
+            return
+        status, payload = answer
+        flags = EVENTS_WAIT if self._events_sent else 0
+        self._events_sent = False
+        with contextlib.suppress(BrokenPipeError):
+            firmware.bus.sendall(ANSWER.pack(sequence, flags, status, len(payload)) + payload)
+
+    def interrupt(self, kind: Event, obj: int, value: int) -> None:
+        self._event(EVENT.pack(kind, value, obj, 0, 0, 0, 0))
+
+    def _event(self, event: bytes) -> None:
+        if not self.firmware:
+            return
+        try:
+            self.firmware.events.send(event)
+            self._events_sent = True
+        except (BlockingIOError, BrokenPipeError):
+            self.board.tell("bench", "an interrupt was lost: the firmware takes none")
+
+    def _hello(self, _obj: int, _data: memoryview) -> Answer:
+        if self.script:
+            run = [self.script]
+        else:
+            run = ["boot", "main"]
+        return 0, json.dumps(
+            {
+                "clock": self.clock.state(),
+                "rtc_us": self._rtc_us,
+                "path": self.path,
+                "image": str(self.image) if self.image and not self.script else "",
+                "run": run,
+                "reset_cause": self.resets[-1],
+                "unique_id": "02005e100001",
+            }
+        ).encode()
+
+    def _reset(self, soft: int, _data: memoryview) -> None:
+        self.restart(SOFT_RESET if soft else HARD_RESET)
+
+    def _rtc_set(self, _obj: int, data: memoryview) -> None:
+        self._rtc_us = int.from_bytes(data, "little", signed=True)
+
+    def _rtc_memory_access(self, write: int, data: memoryview) -> Answer:
+        if write:
+            self._rtc_memory = bytes(data)[:_RTC_MEMORY]
+        return 0, self._rtc_memory
+
+    # The console
+
+    def _on_console(self) -> None:
+        self._drain_console()
+        if self.firmware and self.firmware.process.poll() is not None:
+            self._ended()
+
+    def _drain_console(self) -> None:
+        assert self.firmware
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self.firmware.stdout, 65536):
+                self._print(self.console.feed(data))
+
+    def _print(self, lines: list[str]) -> None:
+        for line in lines:
+            self.notify("console", line=line)
+
+    def _type(self) -> None:
+        firmware = self.firmware
+        if not firmware:
+            return
+        try:
+            while self._typed:
+                del self._typed[: os.write(firmware.stdin, self._typed)]
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            self._typed.clear()
+        registered = firmware.stdin in self.selector.get_map()
+        if self._typed and not registered:
+            self.selector.register(firmware.stdin, selectors.EVENT_WRITE, self._type)
+        elif not self._typed and registered:
+            self.selector.unregister(firmware.stdin)
+
+    # The owner
+
+    def _on_control(self) -> None:
+        try:
+            data = self.control.recv(1 << 16)
+        except BlockingIOError:
+            data = None
+        except ConnectionResetError:
+            data = b""
+        if data == b"":
+            self._running = False
+            return
+        for message, _ in self._decoder.feed(data or b""):
+            self._obey(message)
+        self._flush()
+
+    def _obey(self, message: dict) -> None:
+        blob = b""
+        try:
+            command = getattr(self, "do_" + message["do"], None)
+            if command is None:
+                raise CommandError(f"no command {message['do']!r}")
+            result = command(**message.get("with", {}))
+            if isinstance(result, tuple):
+                result, blob = result
+            reply = {"id": message["id"], "result": result}
+        except (CommandError, ValueError, TypeError) as e:
+            reply = {"id": message["id"], "error": str(e)}
+        except Exception:  # noqa: BLE001 - a fault of the bench goes back to the owner whole
+            reply = {"id": message["id"], "error": traceback.format_exc()}
+        self._output += encode(reply, blob)
+
+    def notify(self, what: str, **fields) -> None:
+        if what in self._subscribed and len(self._output) < _BACKLOG:
+            self._output += encode({"event": what, **fields})
+            self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self._output:
+                del self._output[: self.control.send(self._output)]
+        except BlockingIOError:
+            pass
+        except (BrokenPipeError, ConnectionResetError):
+            self._running = False
+            return
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._output else 0)
+        if self.selector.get_key(self.control).events != events:
+            self.selector.modify(self.control, events, self._on_control)
+
+    def _chip(self, method: str, name: str | None = None):
+        """The chip that can do `method`."""
+        for chip in self.board.chips.values():
+            if hasattr(chip, method) and name in (None, chip.name):
+                return chip
+        raise CommandError(f"no chip on this board can {method}")
+
+    def _act(self, call: Callable[[], None]) -> None:
+        if not self.powered:
+            raise CommandError("the power is off")
+        call()
+
+    def do_start(self) -> None:
+        self.power_on()
+
+    def do_stop(self) -> None:
+        self._running = False
+
+    def do_state(self) -> dict:
+        return {
+            "powered": self.powered,
+            "running": self.firmware is not None,
+            "exit_status": self.exit_status,
+            "resets": self.resets,
+            "pid": self.firmware.process.pid if self.firmware else None,
+            "now_us": self.clock.now_us(),
+            "speed": self.clock.speed / 1000,
+        }
+
+    def do_subscribe(self, kinds: list[str]) -> None:
+        self._subscribed = set(kinds)
+
+    def do_press(self, key: str) -> None:
+        self._chip("press").press(key)
+
+    def do_release(self, key: str) -> None:
+        self._chip("release").release(key)
+
+    def do_frame(self) -> tuple[dict, bytes]:
+        chip = self._chip("frame")
+        return {"width": chip.glass.width, "height": chip.glass.height}, chip.frame()
+
+    def do_seen(self) -> dict:
+        return self.board.seen()
+
+    def do_console_write(self, text: str) -> None:
+        if not self.firmware:
+            raise CommandError("the firmware is not running")
+        self._typed += text.encode()
+        self._type()
+
+    def do_console(self, since: int) -> dict:
+        first = self.console.total - len(self.console.lines)
+        return {"lines": list(self.console.lines)[max(0, since - first) :], "total": self.console.total}
+
+    def do_power_on(self) -> None:
+        self.power_on()
+
+    def do_power_cut(self, after: int | None) -> None:
+        self.power_cut()
+
+    def do_reset(self) -> None:
+        if not self.powered:
+            raise CommandError("the power is off")
+        self.restart(HARD_RESET)
+
+    def do_speed(self, speed: float) -> None:
+        self.clock.set_speed(speed)
+        base_us, base_real, thousandths = self.clock.state()
+        self._event(EVENT.pack(Event.CLOCK, 0, 0, thousandths, base_us, base_real, 0))
+
+    def do_counters(self) -> dict:
+        return {name: dict(entry) for name, entry in self.board.counts.items()}
+
+    def do_trace(self, since: int) -> list:
+        return [entry for entry in self.board.traces if entry[0] > since]
+
+    def do_violations(self) -> list[str]:
+        return self.board.violations
+
+
+def main(descriptor: int) -> None:
+    """Serve the owner at the other end of this inherited descriptor."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the owner's to handle
+    control = socket.socket(fileno=descriptor)
+    decoder = Decoder()
+    greeting: list = []
+    while not greeting:
+        data = control.recv(1 << 16)
+        if not data:
+            return
+        greeting = decoder.feed(data)
+    try:
+        server = Server(control, greeting[0][0])
+    except Exception as e:  # noqa: BLE001 - the owner is told why there is no bench
+        control.sendall(encode({"id": 0, "error": f"{type(e).__name__}: {e}"}))
+        return
+    control.sendall(encode({"id": 0, "result": None}))
+    server.run()

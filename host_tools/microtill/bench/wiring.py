@@ -1,0 +1,97 @@
+"""Which chip sits on which GPIO: a board's `wiring.toml`.
+
+[bus.panel]                      # a bus and the GPIOs it runs on
+kind = "spi"
+sck = 12
+mosi = 11
+
+[chip.display]                   # a chip: its model, its bus, its pins by the names of its datasheet
+model = "st7789:ST7789"
+bus = "panel"
+pins = { CS = 10, DC = 9 }
+options = { width = 240 }        # keyword arguments of the model
+
+[pull]                           # resistors on the board
+up = [21]
+"""
+
+import importlib
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from microtill.bench.chips.base import Chip
+
+MAX_GPIO = 48
+
+
+class WiringError(ValueError):
+    """wiring.toml says something the bench cannot build."""
+
+
+@dataclass
+class Bus:
+    name: str
+    kind: str  # "spi", "i2c" or "uart"
+    pins: dict[str, int]
+    chips: list[tuple[Chip, dict[str, int]]] = field(default_factory=list)
+
+
+@dataclass
+class Wiring:
+    chips: dict[str, Chip]
+    pins: dict[int, list[tuple[Chip, str]]]
+    buses: list[Bus]
+    pull_up: set[int]
+    pull_down: set[int]
+
+
+_BUS_PINS = {"spi": {"sck", "mosi", "miso"}, "i2c": {"scl", "sda"}, "uart": {"tx", "rx"}}
+
+
+def load(path: Path) -> Wiring:
+    """Build every chip and say where it sits. Raises WiringError, naming the line's table."""
+    table = tomllib.loads(path.read_text("utf-8"))
+    unknown = set(table) - {"bus", "chip", "pull"}
+    if unknown:
+        raise WiringError(f"{path.name}: unknown table {sorted(unknown)}")
+    buses: dict[str, Bus] = {}
+    used: dict[int, str] = {}
+
+    def claim(gpio: int, who: str) -> int:
+        if not isinstance(gpio, int) or not 0 <= gpio <= MAX_GPIO:
+            raise WiringError(f"{who}: no GPIO {gpio}")
+        if gpio in used:
+            raise WiringError(f"{who}: GPIO {gpio} is already {used[gpio]}")
+        used[gpio] = who
+        return gpio
+
+    for name, entry in table.get("bus", {}).items():
+        entry = dict(entry)
+        kind = entry.pop("kind", None)
+        if kind not in _BUS_PINS or set(entry) - _BUS_PINS[kind]:
+            raise WiringError(f"bus.{name}: wants kind = spi, i2c or uart and its pins")
+        buses[name] = Bus(name, kind, {pin: claim(gpio, f"{name}.{pin}") for pin, gpio in entry.items()})
+
+    chips: dict[str, Chip] = {}
+    pins: dict[int, list[tuple[Chip, str]]] = {}
+    for name, entry in table.get("chip", {}).items():
+        module, _, model = entry["model"].partition(":")
+        try:
+            kind = getattr(importlib.import_module(f"microtill.bench.chips.{module}"), model)
+        except (ImportError, AttributeError) as e:
+            raise WiringError(f"chip.{name}: no model {entry['model']} ({e})") from e
+        chip = kind(name, **entry.get("options", {}))
+        wired = entry.get("pins", {})
+        unknown = set(wired) - set(chip.pins)
+        if unknown:
+            raise WiringError(f"chip.{name}: has no pin {sorted(unknown)}")
+        for pin, gpio in wired.items():
+            pins.setdefault(claim(gpio, f"{name}.{pin}"), []).append((chip, pin))
+        if "bus" in entry:
+            if entry["bus"] not in buses:
+                raise WiringError(f"chip.{name}: no bus {entry['bus']}")
+            buses[entry["bus"]].chips.append((chip, wired))
+        chips[name] = chip
+    pull = table.get("pull", {})
+    return Wiring(chips, pins, list(buses.values()), set(pull.get("up", ())), set(pull.get("down", ())))
