@@ -234,7 +234,7 @@ async def test_waiting_times_follow_the_ats():
     assert target.waiting_ms == 2304  # FWI 7
     target.ats = b""
     assert target.waiting_ms == 1000
-    target.ats = hexed("047800e0")  # TB after TA: FWI 0
+    target.ats = hexed("0478e000")  # TB after TA: FWI 0
     assert target.waiting_ms == 1000
     target.ats = hexed("0460e000")  # no TA: FWI 14
     assert target.waiting_ms == 6000

@@ -6,6 +6,7 @@ import time
 from micropython import const
 
 from till.core.errors import CardCollision, CardOther, CardRemoved, CardTryAgain, InvalidValue, ReaderError
+from till.drivers.flag import TimedFlag
 from till.drivers.pn532.frame import ACK, CHIP, HOST, NACK, ROOM, SIZE, seal, sound
 
 _DIAGNOSE = const(0x00)
@@ -39,23 +40,6 @@ _LISTING = const(3)
 # Status bytes of the RF side (§7.1): gone; or noise on the way, where the same card may be presented again.
 _GONE = (0x01, 0x29, 0x2A, 0x2B)
 _NOISE = (0x02, 0x03, 0x04, 0x05, 0x06, 0x0B, 0x13, 0x23)
-
-
-class _Interrupt(asyncio.ThreadSafeFlag):
-    """The IRQ pin as something to wait for, with a deadline: asyncio's poll asks `ioctl`, so no timer task is made."""
-
-    def __init__(self):
-        super().__init__()
-        self._until = 0
-
-    def ioctl(self, req, flags):
-        if req == 3:  # MP_STREAM_POLL
-            return flags if self.state or time.ticks_diff(self._until, time.ticks_ms()) <= 0 else 0
-        return -1
-
-    async def wait_ms(self, ms):
-        self._until = time.ticks_add(time.ticks_ms(), ms)
-        await self.wait()
 
 
 class Target:
@@ -106,7 +90,7 @@ class PN532:
         self._transport = transport
         self._irq = irq
         self._reset = reset
-        self._interrupt = _Interrupt()
+        self._interrupt = TimedFlag()
         self._line = None  # `irq`, once the chip drives it
         self._sick = True  # until it was started
         self._phase = _IDLE
