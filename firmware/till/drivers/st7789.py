@@ -17,10 +17,11 @@ _ROWS = const(8)
 
 # An init table is a run of (command, n, n parameter bytes, wait in ms), ended by the end of the table.
 #
-# ST7789V: sleep out (5 ms before the next command), 16 bits a pixel, inversion on as IPS glass needs it.
-ST7789_INIT = b"\x11\x00\x05\x3a\x01\x55\x00\x21\x00\x00\x13\x00\x00"
+# ST7789V: sleep out (5 ms before the next command; a sleep may end within its last ms), 16 bits a pixel, inversion on
+# as IPS glass needs it.
+ST7789_INIT = b"\x11\x00\x06\x3a\x01\x55\x00\x21\x00\x00\x13\x00\x00"
 # ILI9341: the same commands; sleep out wants 120 ms and the glass is not inverted. Its MADCTL is 0x48 in portrait.
-ILI9341_INIT = b"\x11\x00\x78\x3a\x01\x55\x00\x20\x00\x00\x13\x00\x00"
+ILI9341_INIT = b"\x11\x00\x79\x3a\x01\x55\x00\x20\x00\x00\x13\x00\x00"
 
 # Until the layout sets its own: black first, so that the glass lights up dark.
 _GREYS = (
@@ -128,7 +129,7 @@ class ST7789:
             reset(0)
             time.sleep_ms(1)  # at least 10 us (ST7789V §7.4.5)
             reset(1)
-        time.sleep_ms(120)  # sleep out is not accepted earlier
+        time.sleep_ms(121)  # sleep out is not accepted for 120 ms
 
     def _run(self, table: bytes) -> None:
         at = 0
