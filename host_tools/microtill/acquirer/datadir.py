@@ -1,0 +1,164 @@
+"""The acquirer's data directory: configuration, keys and where the database is.
+
+acquirer.json      name, URL, audience, database URL, time offset, clock tolerance
+secrets.json 0600  BDK and the keys of PAN hashes and tokens: a key file where production has an HSM
+acquirer.db        the database, when it is SQLite
+pki/               ca.pem server.pem, and 0600: ca.key server.key provisioning.key
+trust.jws          what a blank terminal is given; trust.json is the same for people
+acquirer.log       structured log, one JSON object a line
+"""
+
+import hmac
+import json
+import os
+import secrets as random
+import shutil
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from microtill.acquirer import jose, pki
+
+DEFAULT_NAME = "acquirer.microtill.test"
+DEFAULT_PORT = 8443
+
+
+class DataDirError(Exception):
+    """The data directory is missing, incomplete or already there; the text says what to do."""
+
+
+@dataclass
+class Config:
+    """`offset`: minutes east of UTC of the merchants' wall clock. `clock_skew`: seconds a terminal may be off."""
+
+    name: str = "microtill reference acquirer"
+    hosts: list[str] = field(default_factory=lambda: [DEFAULT_NAME])
+    url: str = f"https://{DEFAULT_NAME}:{DEFAULT_PORT}"
+    aud: str = DEFAULT_NAME
+    database_url: str = ""
+    offset: int = 480
+    clock_skew: int = 900
+    trust_version: int = 1
+
+
+class Secrets:
+    """Keys that the database never holds."""
+
+    def __init__(self, values: dict[str, str]):
+        self.bdk_id = bytes.fromhex(values["bdk_id"])
+        self.bdk = bytes.fromhex(values["bdk"])
+        self._pan_key = bytes.fromhex(values["pan_key"])
+        self._token_key = bytes.fromhex(values["token_key"])
+
+    @staticmethod
+    def generate() -> dict[str, str]:
+        return {
+            "bdk_id": random.token_hex(4).upper(),
+            "bdk": random.token_hex(32).upper(),
+            "pan_key": random.token_hex(32).upper(),
+            "token_key": random.token_hex(32).upper(),
+        }
+
+    def pan_hash(self, pan: str) -> str:
+        """Keyed hash under which a card is found again; 64 hex characters."""
+        return hmac.digest(self._pan_key, pan.encode(), "sha256").hex()
+
+    def token(self, mid: str, pan: str) -> str:
+        """The merchant's own name for a card: another merchant's differs. 22 base64url characters."""
+        merchant_key = hmac.digest(self._token_key, mid.encode(), "sha256")
+        return jose.b64url(hmac.digest(merchant_key, pan.encode(), "sha256")[:16])
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
+        file.write(data)
+
+
+class DataDir:
+    """An initialised data directory. Raises DataDirError when there is none at `path`."""
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        try:
+            self.config = Config(**json.loads((self.path / "acquirer.json").read_text("utf-8")))
+            self.secrets = Secrets(json.loads((self.path / "secrets.json").read_text("utf-8")))
+        except FileNotFoundError as e:
+            raise DataDirError(f"no acquirer in {self.path}: run `microtill acquirer init --data {self.path}`") from e
+        except (ValueError, TypeError, KeyError) as e:
+            raise DataDirError(f"{self.path}: configuration or key file is damaged") from e
+
+    @classmethod
+    def create(cls, path: Path | str, config: Config | None = None) -> "DataDir":
+        """Make keys, certificates and the trust object in `path`. Raises DataDirError when one is there already."""
+        path = Path(path)
+        config = config or Config()
+        if (path / "acquirer.json").exists():
+            raise DataDirError(f"{path} already holds an acquirer")
+        (path / "pki").mkdir(parents=True, exist_ok=True)
+        os.chmod(path / "pki", 0o700)
+        ca = pki.make_ca(f"{config.name} CA")
+        provisioning = pki.ec.generate_private_key(pki.ec.SECP256R1())
+        _write(path / "secrets.json", json.dumps(Secrets.generate(), indent=1).encode(), 0o600)
+        _write(path / "pki/ca.pem", ca.certificate_pem, 0o644)
+        _write(path / "pki/ca.key", ca.key_pem, 0o600)
+        _write(path / "pki/provisioning.key", pki.private_pem(provisioning), 0o600)
+        _write(path / "acquirer.json", json.dumps(asdict(config), indent=1, ensure_ascii=False).encode(), 0o644)
+        made = cls(path)
+        made.install(pki.issue(ca, config.hosts))
+        _write(path / "trust.jws", made.trust.encode(), 0o644)
+        _write(path / "trust.json", json.dumps(made.trust_payload(), indent=1, ensure_ascii=False).encode(), 0o644)
+        return made
+
+    def copy(self, path: Path | str) -> "DataDir":
+        """A copy of this directory (not running) at `path`, with keys, certificates and database."""
+        shutil.copytree(self.path, path, ignore=shutil.ignore_patterns("lock", "acquirer.log"), dirs_exist_ok=True)
+        return DataDir(path)
+
+    @property
+    def database_url(self) -> str:
+        return self.config.database_url or f"sqlite:///{self.path.resolve() / 'acquirer.db'}"
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / "acquirer.log"
+
+    @property
+    def server_paths(self) -> tuple[Path, Path]:
+        """Certificate and key file of the TLS server."""
+        return self.path / "pki/server.pem", self.path / "pki/server.key"
+
+    @cached_property
+    def ca(self) -> pki.Credentials:
+        return pki.load((self.path / "pki/ca.pem").read_bytes(), (self.path / "pki/ca.key").read_bytes())
+
+    @cached_property
+    def provisioning(self) -> jose.PrivateKey:
+        return pki.load_private((self.path / "pki/provisioning.key").read_bytes())
+
+    @cached_property
+    def provisioning_kid(self) -> str:
+        return jose.thumbprint(self.provisioning.public_key())
+
+    def install(self, server: pki.Credentials) -> None:
+        """Make `server` the TLS certificate of the next start."""
+        certificate, key = self.server_paths
+        _write(certificate, server.certificate_pem, 0o644)
+        _write(key, server.key_pem, 0o600)
+
+    def trust_payload(self) -> dict:
+        return {
+            "v": 1,
+            "version": self.config.trust_version,
+            "name": self.config.name,
+            "url": self.config.url,
+            "ca": [jose.b64url(self.ca.der)],
+            "keys": [jose.jwk(self.provisioning.public_key())],
+        }
+
+    @property
+    def trust(self) -> str:
+        """The mt-trust object, signed under the provisioning key it names."""
+        payload = jose.compact(self.trust_payload())
+        return jose.sign_es256(payload, "mt-trust", self.provisioning_kid, self.provisioning)

@@ -1,0 +1,617 @@
+"""What the acquirer does with a message: verify, admit once and in order, decide, answer signed.
+
+A message runs through at most two transactions, with the issuer asked between them and no lock held:
+
+1. lock the terminal; find (TID, seq) or check order; refuse, answer, or store `in_progress`;
+2. lock the terminal again; store the decision with its answer.
+
+Every ending of a correctly signed message is a signed answer; `Problem` is for what is no correctly signed message,
+and for a decision that is not there yet, and decides nothing.
+"""
+
+import hashlib
+import secrets as random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from microtill.acquirer import dukpt, jose, messages
+from microtill.acquirer.card import Card, CardDataError, mask, read
+from microtill.acquirer.database import CardUse, Database, Event, Merchant, Message, Terminal, Ticket
+from microtill.acquirer.datadir import DataDir
+from microtill.acquirer.issuer import Decision, Issuer
+from microtill.acquirer.log import Log
+from microtill.acquirer.messages import ECHO, REVERSAL, SALE, SIGN_OFF, SIGN_ON, STATUS, Envelope, MessageError
+
+REQUEST_MAX = 8 * 1024
+ANSWER_MAX = 4 * 1024
+
+IN_PROGRESS, DONE, TOMBSTONE = "in_progress", "done", "tombstone"
+
+# What a suspended terminal, or a unit that was replaced, may still do: undo, and ask.
+_CLOSING = frozenset({REVERSAL, STATUS})
+# What works with a wrong clock: the answer brings the right time.
+_ANY_TIME = frozenset({REVERSAL, STATUS, SIGN_ON, SIGN_OFF, ECHO})
+
+_WAIT_S = 30.0  # a reversal or repeat that meets `in_progress` waits this long for the decision
+_POLL_S = 0.25  # and looks again this often, for decisions made by another process
+
+
+class Problem(Exception):
+    """Not a correctly signed message, or no decision yet: a plain HTTP error that decides nothing."""
+
+    def __init__(self, status: int, title: str):
+        super().__init__(title)
+        self.status = status
+        self.title = title
+
+
+class Refusal(Exception):
+    """A signed `refused`: not charged, and never will be. `alarm` tells an auditor; `final` stores it under the seq."""
+
+    def __init__(self, action: str, rc: str, reason: str, alarm: str = "", final: bool = True):
+        super().__init__(reason)
+        self.action = action
+        self.rc = rc
+        self.reason = reason
+        self.alarm = alarm
+        self.final = final
+
+
+@dataclass
+class _Request:
+    """One correctly signed message on its way through."""
+
+    payload: dict[str, Any]
+    envelope: Envelope
+    req: str
+    ticket: Ticket
+    keys: dukpt.Transaction
+    now: int
+    kind: str = "?"
+    checks: list[str] = field(default_factory=list)
+
+    def passed(self, what: str) -> None:
+        self.checks.append(what)
+
+
+@dataclass
+class _Sale:
+    """A sale that was admitted: the issuer is to be asked."""
+
+    message_id: int
+    reference: str
+    card: Card
+    amount: int
+
+
+@dataclass
+class _Wait:
+    """The answer hangs on message `message_id`."""
+
+    message_id: int
+
+
+class Acquirer:
+    """Handles messages. `clock` returns Unix seconds. Thread-safe."""
+
+    def __init__(
+        self,
+        home: DataDir,
+        database: Database,
+        issuer: Issuer,
+        log: Log,
+        clock: Callable[[], float] = time.time,
+        wait_s: float = _WAIT_S,
+    ):
+        self._config = home.config
+        self._secrets = home.secrets
+        self._database = database
+        self._issuer = issuer
+        self._log = log
+        self._clock = clock
+        self._wait_s = wait_s
+        self._decided = threading.Condition()
+
+    # -- the way in ------------------------------------------------------------------------------------------------
+
+    def message(self, token: bytes) -> str:
+        """The signed answer to a request token. Raises Problem."""
+        start = time.perf_counter()
+        request = self._verify(token)
+        answer = self._answer(request)
+        text = jose.sign_hs256(answer, "mt-ans", request.envelope.ksn, request.keys.mac_key())
+        if len(text) > ANSWER_MAX:
+            raise RuntimeError("answer exceeds its limit")
+        self._log_answer(request, answer, (time.perf_counter() - start) * 1000)
+        return text
+
+    def _verify(self, token: bytes) -> _Request:
+        if len(token) > REQUEST_MAX:
+            raise Problem(413, "request exceeds 8 KiB")
+        try:
+            jws = jose.parse_jws(token, "ES256", "mt-req")
+        except jose.JoseError as e:
+            raise Problem(400, str(e)) from e
+        with self._database.read() as session:
+            tickets = session.scalars(select(Ticket).where(Ticket.jkt == jws.kid)).all()
+        if not tickets:
+            raise Problem(401, "unknown key")
+        try:
+            jose.verify_es256(jws, jose.public_from_bytes(tickets[0].public_key))
+        except jose.JoseError as e:
+            raise Problem(401, str(e)) from e
+        try:
+            payload = jose.parse_json(jws.payload)
+            envelope = Envelope.of(payload)
+        except (jose.JoseError, MessageError) as e:
+            raise Problem(400, str(e)) from e
+        ticket = next((t for t in tickets if t.ikid == envelope.ikid), None)
+        if ticket is None or not dukpt.counter_valid(envelope.counter):
+            raise Problem(400, "ksn is not of this key")
+        keys = dukpt.Transaction(self._secrets.bdk, bytes.fromhex(envelope.ksn))
+        req = hashlib.sha256(jws.payload).hexdigest()
+        request = _Request(payload, envelope, req, ticket, keys, int(self._clock()))
+        request.passed(f"ES256 signature by device key {jws.kid[:8]}… of {ticket.tid}")
+        return request
+
+    def _answer(self, request: _Request) -> bytes:
+        try:
+            self._check_identity(request)
+            with self._database.begin() as session:
+                step = self._admit(session, request)
+        except Refusal as e:
+            return self._refuse_unstored(request, e)
+        if isinstance(step, _Sale):
+            step = self._authorise(request, step)
+        if isinstance(step, _Wait):
+            step = self._await(step.message_id, request)
+        return step
+
+    # -- admission: identity, once, in order -----------------------------------------------------------------------
+
+    def _check_identity(self, request: _Request) -> None:
+        envelope, ticket = request.envelope, request.ticket
+        if envelope.tid != ticket.tid:
+            raise Refusal("call", "97", "tid is not of this key", alarm="identity", final=False)
+        if envelope.tkt != ticket.version or envelope.seq != ticket.version * 2**32 + envelope.counter:
+            raise Refusal("call", "97", "seq is not ticket and counter", alarm="identity", final=False)
+
+    def _admit(self, session: Session, request: _Request) -> bytes | _Sale | _Wait:
+        envelope = request.envelope
+        terminal = session.get_one(Terminal, envelope.tid, with_for_update=True)
+        known = self._find(session, envelope.tid, envelope.seq)
+        if known is not None:
+            return self._repeat(known, request)
+        if envelope.seq < terminal.last_seq:
+            raise Refusal("call", "94", "a later message was seen before this one", alarm="late", final=False)
+        terminal.last_seq = envelope.seq
+        terminal.last_seen = request.now
+        message = Message(
+            tid=terminal.tid,
+            seq=envelope.seq,
+            mid=terminal.mid,
+            type="?",
+            req=request.req,
+            state=IN_PROGRESS,
+            created=request.now,
+        )
+        session.add(message)
+        session.flush()
+        message.rrn = _rrn(message.id, request.now)
+        try:
+            return self._process(session, request, terminal, message)
+        except Refusal as e:
+            if e.alarm:
+                self._event(session, e.alarm, request, e.reason)
+            return _close(message, request.now, "refused", e.rc, action=e.action, reason=e.reason)
+
+    def _repeat(self, known: Message, request: _Request) -> bytes | _Wait:
+        if known.req != request.req:
+            raise Refusal("call", "94", "seq was used by another message", alarm="seq_reused", final=False)
+        request.kind = known.type
+        if known.state == IN_PROGRESS:
+            request.passed("the same message is still being decided")
+            return _Wait(known.id)
+        request.passed("the same message was decided before: the stored answer")
+        assert known.answer is not None
+        return known.answer.encode()
+
+    def _process(
+        self, session: Session, request: _Request, terminal: Terminal, message: Message
+    ) -> bytes | _Sale | _Wait:
+        payload = request.payload
+        try:
+            request.kind = message.type = messages.check(payload)
+        except messages.UnknownVersion as e:
+            raise Refusal("update", "96", "version is not spoken here") from e
+        except MessageError as e:
+            raise Refusal("call", "30", f"malformed: {e}", alarm="malformed") from e
+        _note(message, payload)
+        if request.kind not in (SALE, REVERSAL, STATUS, SIGN_ON, SIGN_OFF, ECHO):
+            later = request.kind in messages.LATER
+            raise Refusal("call", "40", "type is not supported yet" if later else "type is unknown")
+        self._check_journal(terminal, request)
+        self._check_standing(session, terminal, request)
+        terminal.fw = payload["fw"]
+        if request.kind == SALE:
+            return self._admit_sale(session, request, terminal, message)
+        if request.kind in _CLOSING:
+            return self._admit_closing(session, request, message)
+        return self._house_keeping(session, request, terminal, message)
+
+    def _check_journal(self, terminal: Terminal, request: _Request) -> None:
+        n, head = request.payload["journal"]["n"], request.payload["journal"]["head"]
+        if request.ticket.version > terminal.active_version:
+            # The first message under a new ticket. A new or erased unit begins its journal again.
+            if request.ticket.mode in ("new", "replace"):
+                terminal.last_n, terminal.last_head = -1, ""
+            terminal.active_version = request.ticket.version
+        if n < terminal.last_n:
+            raise Refusal("call", "96", "journal is shorter than it was", alarm="journal")
+        if n == terminal.last_n and head != terminal.last_head:
+            raise Refusal("call", "96", "journal is not the one seen before", alarm="journal")
+        terminal.last_n, terminal.last_head = n, head
+        request.passed(f"sequence {request.envelope.seq} and journal length {n} in order")
+
+    def _check_standing(self, session: Session, terminal: Terminal, request: _Request) -> None:
+        payload, kind = request.payload, request.kind
+        if payload["aud"] != self._config.aud:
+            raise Refusal("call", "96", "aud is another acquirer", alarm="audience")
+        if payload["mid"] != terminal.mid:
+            raise Refusal("call", "03", "mid is not of this terminal", alarm="identity")
+        if terminal.status == "revoked":
+            raise Refusal("revoked", "97", "terminal is revoked", alarm="revoked")
+        if kind not in _CLOSING:
+            if request.ticket.retired:
+                raise Refusal("revoked", "97", "unit was replaced", alarm="replaced")
+            if terminal.status == "suspended":
+                raise Refusal("suspended", "97", "terminal is suspended")
+            if session.get_one(Merchant, terminal.mid).status != "active":
+                raise Refusal("suspended", "03", "merchant is suspended")
+        skew = payload["time"]["utc"] - request.now
+        if abs(skew) > self._config.clock_skew and kind not in _ANY_TIME:
+            raise Refusal("clock", "96", "clock is off")
+        request.passed(f"terminal {terminal.tid} of merchant {terminal.mid} in good standing, clock off by {skew} s")
+
+    # -- sign-on, sign-off, echo -----------------------------------------------------------------------------------
+
+    def _house_keeping(self, session: Session, request: _Request, terminal: Terminal, message: Message) -> bytes:
+        extra: dict[str, Any] = {}
+        if request.kind == SIGN_ON:
+            if messages.VERSION not in request.payload["versions"]:
+                raise Refusal("update", "96", "version is not spoken here")
+            terminal.signed_on = True
+            local = datetime.fromtimestamp(request.now, UTC) + timedelta(minutes=self._config.offset)
+            extra = {
+                "batch": terminal.batch,
+                "offset": self._config.offset,
+                "date": local.strftime("%Y%m%d"),
+                "versions": [messages.VERSION],
+                "parameters": session.get_one(Merchant, terminal.mid).parameters,
+            }
+        elif request.kind == SIGN_OFF:
+            terminal.signed_on = False
+        return _close(message, request.now, "approved", "00", **extra)
+
+    # -- sale ------------------------------------------------------------------------------------------------------
+
+    def _admit_sale(self, session: Session, request: _Request, terminal: Terminal, message: Message) -> bytes | _Sale:
+        payload = request.payload
+        if payload["batch"] != terminal.batch:
+            raise Refusal("sign_on", "77", "batch is not the open one")
+        if payload["currency"] != "156":
+            raise Refusal("call", "13", "currency")
+        if "card" not in payload["instrument"]:
+            raise Refusal("call", "40", "instrument is not supported yet")
+        if not payload["instrument"]["entry"].startswith("07"):
+            raise Refusal("call", "30", "entry is not of a contactless card")
+        self._check_stan(session, request, message)
+        try:
+            card = read(payload, request.keys.data_key())
+        except CardDataError as e:
+            raise Refusal("call", e.rc, str(e), alarm="card_data") from e
+        request.passed("card data opened under the DUKPT data key and compared: amount, currency, type, date, PAN")
+        _keep_card(message, payload, card)
+        message.pan_hash = self._secrets.pan_hash(card.pan)
+        message.token = self._secrets.token(terminal.mid, card.pan)
+        terminal.last_stan = payload["stan"]
+        if not _first_use(session, message):
+            self._event(session, "replay", request, "card counter was used before")
+            return _close(message, request.now, "declined", "94", reason="cryptogram was used before")
+        request.passed(f"card counter {card.atc} was never seen")
+        return _Sale(message.id, _reference(message), card, payload["amount"])
+
+    def _check_stan(self, session: Session, request: _Request, message: Message) -> None:
+        same = select(Message.id).where(
+            Message.tid == message.tid,
+            Message.batch == message.batch,
+            Message.stan == message.stan,
+            Message.type == SALE,
+            Message.outcome == "approved",
+            Message.reversed_by.is_(None),
+            Message.id != message.id,
+        )
+        if session.scalar(same.limit(1)) is not None:
+            raise Refusal("call", "94", "stan was used in this batch", alarm="stan_reused")
+
+    def _authorise(self, request: _Request, sale: _Sale) -> bytes:
+        today = (datetime.fromtimestamp(request.now, UTC) + timedelta(minutes=self._config.offset)).date()
+        try:
+            decision = self._issuer.authorise(sale.reference, sale.card, sale.amount, today)
+        except Exception as e:  # noqa: BLE001 (an issuer that cannot decide has not approved: undo and decline)
+            self._log.failure("issuer_failed", e, tid=request.envelope.tid, seq=request.envelope.seq)
+            self._issuer.reverse(sale.reference)
+            decision = Decision("91", "issuer did not decide")
+        request.passed(f"issuer: {decision.why}")
+        with self._database.begin() as session:
+            session.get_one(Terminal, request.envelope.tid, with_for_update=True)
+            message = session.get_one(Message, sale.message_id)
+            answer = _decide_sale(message, int(self._clock()), decision)
+        self._notify()
+        return answer
+
+    # -- reversal and status ---------------------------------------------------------------------------------------
+
+    def _admit_closing(self, session: Session, request: _Request, message: Message) -> bytes | _Wait:
+        original = request.payload["original"]
+        message.original_seq, message.original_req = original["seq"], original["req"]
+        message.amount, message.currency = original["amount"], original["currency"]
+        if request.kind == REVERSAL and original["type"] not in messages.REVERSIBLE:
+            raise Refusal("call", "40", "original is of a type that is never reversed")
+        found = self._find(session, message.tid, original["seq"])
+        if found is None:
+            found = _tombstone(message, original, request.now)
+            session.add(found)
+            request.passed(f"original {original['seq']} never came: a tombstone refuses it from now on")
+        elif found.req != original["req"]:
+            raise Refusal("call", "64", "original is another message", alarm="original")
+        elif found.state == IN_PROGRESS:
+            request.passed(f"original {original['seq']} is still being decided: waiting")
+            return _Wait(message.id)
+        elif request.kind == REVERSAL and found.outcome == "approved":
+            found.reversed_by = found.reversed_by or message.seq
+            request.passed(f"original {original['seq']} was approved: taken back at the issuer")
+            return _Wait(message.id)
+        return _close_closing(message, found, request.now)
+
+    def _await(self, message_id: int, request: _Request) -> bytes:
+        """The answer of a message in progress, once it can be given. Raises Problem 503 when that takes too long."""
+        deadline = time.monotonic() + self._wait_s
+        while True:
+            answer = self._progress(message_id)
+            if answer is not None:
+                return answer
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Problem(503, "no decision yet")
+            with self._decided:
+                self._decided.wait(min(left, _POLL_S))
+
+    def _progress(self, message_id: int) -> bytes | None:
+        """The answer if there is one; else take a reversal or status as far as its original allows."""
+        with self._database.read() as session:
+            message = session.get_one(Message, message_id)
+            if message.answer is not None:
+                return message.answer.encode()
+            if message.type not in _CLOSING:
+                return None
+            original = self._find(session, message.tid, message.original_seq)
+            if original is None or original.state == IN_PROGRESS:
+                return None
+        if message.type == REVERSAL and original.outcome == "approved":
+            # The mark is durable before the issuer is asked, and the answer given after: whatever falls between is
+            # taken up again by a repeat or by `recover`, for both steps are idempotent.
+            with self._database.begin() as session:
+                session.get_one(Terminal, message.tid, with_for_update=True)
+                original = session.get_one(Message, original.id)
+                original.reversed_by = original.reversed_by or message.seq
+            self._issuer.reverse(_reference(original))
+        with self._database.begin() as session:
+            session.get_one(Terminal, message.tid, with_for_update=True)
+            message = session.get_one(Message, message_id)
+            if message.answer is None:
+                original = session.get_one(Message, original.id)
+                _close_closing(message, original, int(self._clock()))
+        self._notify()
+        assert message.answer is not None
+        return message.answer.encode()
+
+    # -- restart ---------------------------------------------------------------------------------------------------
+
+    def recover(self) -> int:
+        """Decide what a killed process left in progress; how many there were. Before the first message only.
+
+        Nobody heard an answer, so nothing is owed: a sale is undone at the issuer and declined (rc 96), and then the
+        reversals and enquiries that waited for it are answered.
+        """
+        with self._database.read() as session:
+            left = session.scalars(select(Message).where(Message.state == IN_PROGRESS).order_by(Message.id)).all()
+        for message in sorted(left, key=lambda m: m.type in _CLOSING):
+            if message.type in _CLOSING:
+                self._progress(message.id)
+            else:
+                self._issuer.reverse(_reference(message))
+                with self._database.begin() as session:
+                    fresh = session.get_one(Message, message.id)
+                    _decide_sale(fresh, int(self._clock()), Decision("96", "never decided"))
+            self._log.event("recovered", tid=message.tid, seq=message.seq, type=message.type)
+        return len(left)
+
+    # -- small things ----------------------------------------------------------------------------------------------
+
+    def _find(self, session: Session, tid: str, seq: int | None) -> Message | None:
+        return session.scalar(select(Message).where(Message.tid == tid, Message.seq == seq))
+
+    def _notify(self) -> None:
+        with self._decided:
+            self._decided.notify_all()
+
+    def _event(self, session: Session, kind: str, request: _Request, detail: str) -> None:
+        session.add(
+            Event(
+                time=request.now,
+                kind=kind,
+                alarm=True,
+                tid=request.ticket.tid,
+                seq=request.envelope.seq,
+                detail=detail[:120],
+            )
+        )
+
+    def _refuse_unstored(self, request: _Request, refusal: Refusal) -> bytes:
+        if refusal.alarm:
+            with self._database.begin() as session:
+                self._event(session, refusal.alarm, request, refusal.reason)
+        return jose.compact(
+            {
+                "tid": request.envelope.tid,
+                "seq": request.envelope.seq,
+                "req": request.req,
+                "outcome": "refused",
+                "rc": refusal.rc,
+                "time": request.now,
+                "action": refusal.action,
+                "reason": refusal.reason,
+            }
+        )
+
+    def _log_answer(self, request: _Request, answer: bytes, ms: float) -> None:
+        said = jose.parse_json(answer)
+        wanted = ("outcome", "rc", "action", "reason", "rrn", "result")
+        payload = request.payload
+        self._log.event(
+            "message",
+            tid=request.envelope.tid,
+            seq=request.envelope.seq,
+            type=request.kind,
+            ksn=request.envelope.ksn,
+            amount=payload["amount"] if request.kind == SALE else None,
+            stan=payload["stan"] if request.kind in (SALE, REVERSAL, STATUS) else None,
+            checks=request.checks,
+            ms=round(ms, 2),
+            **{name: said.get(name) for name in wanted},
+        )
+
+
+def _reference(message: Message) -> str:
+    """What the issuer knows an authorisation by."""
+    return f"{message.tid}-{message.seq}"
+
+
+def _rrn(number: int, now: int) -> str:
+    """F37 as hosts build it: last digit of the year, day of the year, hour, and a number of six digits."""
+    at = datetime.fromtimestamp(now, UTC)
+    return f"{at.year % 10}{at:%j%H}{number % 1_000_000:06d}"
+
+
+def _note(message: Message, payload: dict[str, Any]) -> None:
+    message.stan, message.batch = payload["stan"], payload["batch"]
+    message.utc, message.offset = payload["time"]["utc"], payload["time"]["offset"]
+    message.business_date = payload["time"]["date"]
+    message.operator, message.shift = payload["operator"]["id"], payload["operator"]["shift"]
+    message.amount, message.currency = payload.get("amount"), payload.get("currency")
+    message.parts, message.items = payload.get("parts"), payload.get("items")
+
+
+def _keep_card(message: Message, payload: dict[str, Any], card: Card) -> None:
+    said = payload["instrument"]["card"]
+    message.entry = payload["instrument"]["entry"]
+    message.aid, message.scheme, message.cvm = said["aid"], said["scheme"], said["cvm"]
+    message.pan, message.psn, message.atc = mask(card.pan), card.psn, card.atc
+    message.emv = said["emv"]
+
+
+def _first_use(session: Session, message: Message) -> bool:
+    """Claim (PAN, PSN, ATC); False when a terminal, any terminal, brought it before."""
+    if session.get(CardUse, (message.pan_hash, message.psn, message.atc)) is not None:
+        return False
+    try:
+        with session.begin_nested():
+            session.add(
+                CardUse(pan_hash=message.pan_hash, psn=message.psn, atc=message.atc, tid=message.tid, seq=message.seq)
+            )
+    except IntegrityError:  # another terminal's transaction was first
+        return False
+    return True
+
+
+def _close(
+    message: Message,
+    now: int,
+    outcome: str,
+    rc: str,
+    action: str | None = None,
+    reason: str | None = None,
+    result: str | None = None,
+    **extra: Any,
+) -> bytes:
+    """Store the answer and return its octets, which a repeat gets again."""
+    message.state, message.decided = DONE, now
+    message.outcome, message.rc, message.action, message.result = outcome, rc, action, result
+    message.reason = reason[:80] if reason else None
+    answer: dict[str, Any] = {
+        "tid": message.tid,
+        "seq": message.seq,
+        "req": message.req,
+        "outcome": outcome,
+        "rc": rc,
+        "rrn": message.rrn,
+        "auth": message.auth,
+        "time": now,
+        "action": action,
+        "reason": message.reason,
+        "result": result,
+    }
+    octets = jose.compact({k: v for k, v in (answer | extra).items() if v is not None})
+    message.answer = octets.decode()
+    return octets
+
+
+def _decide_sale(message: Message, now: int, decision: Decision) -> bytes:
+    if decision.approved:
+        message.auth = f"{random.randbelow(10**6):06d}"
+        return _close(message, now, "approved", "00", token=message.token)
+    return _close(message, now, "declined", decision.rc, reason=decision.why, token=message.token)
+
+
+def _close_closing(message: Message, original: Message, now: int) -> bytes:
+    """Answer a reversal or status whose original is decided, or is a tombstone."""
+    if message.type == REVERSAL:
+        if original.state == TOMBSTONE:
+            result = "not_found"
+        else:
+            result = "reversed" if original.outcome == "approved" else "not_approved"
+        return _close(message, now, "approved", "00", result=result)
+    if original.state == TOMBSTONE:
+        return _close(message, now, "approved", "00", result="not_found")
+    told = {"seq": original.seq, "rc": original.rc, "rrn": original.rrn, "auth": original.auth}
+    result = "reversed" if original.reversed_by else original.outcome
+    return _close(message, now, "approved", "00", result=result, original={k: v for k, v in told.items() if v})
+
+
+def _tombstone(message: Message, original: dict[str, Any], now: int) -> Message:
+    """What refuses a message that arrives after it was reversed or reported as not found."""
+    stone = Message(
+        tid=message.tid,
+        seq=original["seq"],
+        mid=message.mid,
+        type=original["type"],
+        req=original["req"],
+        stan=original["stan"],
+        batch=original["batch"],
+        utc=original["time"],
+        amount=original["amount"],
+        currency=original["currency"],
+        created=now,
+    )
+    _close(stone, now, "refused", "94", action="call", reason="closed before it came")
+    stone.state = TOMBSTONE
+    return stone
