@@ -126,6 +126,21 @@ class Ring:
                 self._oldest, following = sequence, self._first[block]
             elif following:
                 self._first[block] = following  # no header: for look-ups its records belong to the sector before
+        self._extend()
+
+    def _extend(self) -> None:
+        """Before the oldest sector one whose header was damaged: what follows its checkpoint still verifies.
+
+        Not if it is the next to be erased: then it is rather half erased.
+        """
+        sequence = self._oldest - 1
+        if sequence < 1 or sequence <= self._newest + 1 - self._blocks:
+            return
+        block = self._block(sequence)
+        self._load(block)
+        if self._buffer[_HEADER] != 0xFF and self._buffer[_HEADER + 2] == CHECKPOINT and self._size(_HEADER):
+            self._oldest = sequence
+            self._first[block] = struct.unpack_from(">I", self._buffer, _HEADER + 4)[0]
 
     def _begun(self, sequence: int) -> bool:
         """Whether that sector holds a record. One cut off before its first is opened again."""
@@ -241,8 +256,9 @@ class Ring:
         block = self._block(sequence)
         self._oldest = max(self._oldest, sequence - self._blocks + 1)
         self._cached = -1
-        # The header first: half an erase must not look like a sector with damaged records.
-        self._flash.writeblocks(block, bytes(_HEADER), 0)
+        if sequence > self._blocks:
+            # The header first: half an erase must not look like a sector with damaged records.
+            self._flash.writeblocks(block, bytes(_HEADER), 0)
         self._flash.ioctl(6, block)
         self._ready = True
 
@@ -433,7 +449,7 @@ class Ring:
                 return None
         return digest
 
-    def _step(self, block: int, offset: int, n: int, head: bytes) -> tuple:
+    def _step(self, block: int, offset: int, n: int, head) -> tuple:
         """What stands at `offset`, where record `n` would follow `head`: `(found, next offset or 0, new head)`."""
         self._load(block)
         committed = offset + _FIXED <= _SECTOR and self._buffer[offset] != 0xFF
@@ -462,12 +478,19 @@ class Ring:
                     return at, candidate
         return 0, digest
 
-    def _sector(self, sequence: int, n: int, head: bytes, broken: bool):
+    def _sector(self, sequence: int, n: int, head: "bytes | None", broken: bool):
         """Yield `(n, found, offset)` of each record of one sector, its block in the buffer.
 
         Returns `(next n, head, offset of the blank rest or 0)`. `broken`: its header is not what the chain leads to.
+        `head` None: not known, so that the first record cannot be checked, only what follows it.
         """
         block, offset = self._block(sequence), _HEADER
+        if head is None:
+            self._load(block)
+            yield n, DAMAGED, offset
+            n, at, offset = n + 1, self._chained(offset), offset + self._size(offset)
+            self._load(block)
+            head = bytes(self._view[at : at + 32])
         # What stands at or above the next sector's first n was given up when it did not read back.
         while offset and (sequence == self._newest or n < self._first[self._block(sequence + 1)]):
             found, following, digest = self._step(block, offset, n, head)
@@ -481,20 +504,18 @@ class Ring:
 
     def _walk(self, sequence: int):
         """As `_sector`, from that sector (or one before it, if its header is damaged) to the end of the journal."""
-        n, head = 0, None
         tail = 1, _GENESIS, 0
+        n = 0
         while sequence <= self._newest:
-            self._load(self._block(sequence))
+            block = self._block(sequence)
+            self._load(block)
             header = self._header(sequence)
-            if head is None:
-                if header is None and sequence > self._oldest:
-                    sequence -= 1
-                    continue
-                n, head = header or (self._first[self._block(sequence)], _GENESIS)
-            broken = header != (n, head)
-            if header:
-                n, head = header
-            tail = yield from self._sector(sequence, n, head, broken)
-            n, head, _ = tail
+            if header is None and not n and sequence > self._oldest:
+                sequence -= 1
+                continue
+            follows = tail[:2] if n else header
+            n, head = header or follows or (self._first[block], None)
+            tail = yield from self._sector(sequence, n, head, header != follows)
+            n = tail[0]
             sequence = max(sequence + 1, self._oldest)
         return tail
