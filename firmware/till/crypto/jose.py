@@ -68,8 +68,9 @@ def _decode(text) -> bytearray:
             octets = a2b_base64(part.replace(b"-", b"+").replace(b"_", b"/") + padding)
         except ValueError:
             raise InvalidValue("base64url")
-        # The port's decoder skips what it does not know; only the canonical text encodes back to itself.
-        if len(padding) == 3 or _encode(octets) != part + padding:
+        # The port's decoder skips what it does not know; only the canonical text encodes back to itself. The length
+        # tells padding of ours from padding that came with the text.
+        if len(octets) != len(part) * 3 // 4 or len(padding) == 3 or _encode(octets) != part + padding:
             raise InvalidValue("base64url")
         out[at : at + len(octets)] = octets
         at += len(octets)
