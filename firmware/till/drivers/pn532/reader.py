@@ -410,11 +410,14 @@ class PN532:
 
     async def _finished(self):
         while True:
+            phase = self._phase
             answer = self._step()
             if answer is not None:
                 return answer
+            if self._phase != phase:
+                continue
             if self._line is None:
                 await asyncio.sleep_ms(1)
-            elif not self._ready():
+            else:
                 left = time.ticks_diff(self._deadline, time.ticks_ms()) + 1
                 await self._interrupt.wait_ms(min(max(left, 1), _LOOK_MS))

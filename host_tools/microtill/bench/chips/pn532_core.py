@@ -82,7 +82,7 @@ class Wires(Protocol):
 
 @dataclass
 class Slot:
-    """A card in the field and how far ISO 14443-3 has brought it: idle, protocol or halt."""
+    """A card in the field and how far ISO 14443-3 has brought it: idle, protocol or halt; away after it said None."""
 
     card: Card
     state: str = "idle"
@@ -578,6 +578,8 @@ class Core:
         there = slot in self.slots and slot.state == "protocol"
         rapdu = slot.card.transceive(capdu) if there else None
         if rapdu is None:
+            if there:
+                slot.state = "away"
             self._wires.told("<= nothing")
             self._status(0x40, TIMEOUT, us=_waiting_time_us(slot.card))
             return
