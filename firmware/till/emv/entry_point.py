@@ -48,11 +48,11 @@ def read_card(terminal, transaction, progress=None):
                     failure = e
                 continue
             progress(2)
-            reading = yield from _KERNELS[application.kernel](
-                Reading(terminal, transaction, application, aid, progress)
-            )
-            if reading is not None:
-                return reading
+            reading = Reading(terminal, transaction, application, aid, progress)
+            result = yield from _KERNELS[application.kernel](reading)
+            if result is not None:
+                return result
+            failure = failure or CardOther("GET PROCESSING OPTIONS 6985 conditions not satisfied")
         if failure is not None:
             raise failure
         raise CardOther("no application in common")

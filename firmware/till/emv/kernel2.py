@@ -7,6 +7,11 @@ from till.emv import apdu, dol, tlv
 from till.emv.parameters import REFUND
 from till.emv.reading import CVM_DEVICE, CVM_NONE
 
+# The usual M/Chip file locator: SFI 1 is the magnetic stripe, SFI 2 the data, SFI 3 and 4 the certificates. Without
+# offline data authentication the data record alone is read (Book C-2 S3, "Active AFL").
+_USUAL_AFL = b"\x08\x01\x01\x00\x10\x01\x01\x01\x18\x01\x02\x00\x20\x01\x02\x00"
+_MAGNETIC_STRIPE_ENTRY = b"\x08\x01\x01\x00"
+
 # Application interchange profile (82).
 _AIP_ON_DEVICE_CVM = const(0x02)
 _AIP_CVM = const(0x10)
@@ -30,8 +35,7 @@ def run(reading):
         return None
     if not card.need(0x82, 2, 2)[1] & _AIP2_EMV_MODE:
         raise CardOther("magnetic stripe mode only")
-    card.need(0x94, 4, 252)
-    yield from reading.read_records()
+    yield from reading.read_records(_active(bytes(card.need(0x94, 4, 252))))
     reading.check_dates()
 
     terminal = reading.terminal
@@ -62,6 +66,13 @@ def run(reading):
     else:
         raise CardOther("GENERATE AC answer")
     return reading.result(card.need(0x9F27, 1, 1)[0], cvm, results)
+
+
+def _active(afl: bytes) -> bytes:
+    """The entries of the application file locator that EMV mode needs."""
+    if afl == _USUAL_AFL:
+        return afl[4:8]
+    return afl[4:] if afl[:4] == _MAGNETIC_STRIPE_ENTRY else afl
 
 
 def _denied(tvr, action_code) -> bool:

@@ -22,7 +22,7 @@ def run(reading):
         raise CardOther("PDOL without terminal qualifiers")
     if not (yield from reading.processing_options()):
         return None
-    yield from reading.read_records()
+    yield from reading.read_records(bytes(card.get(0x94) or b""))
     card.need(0x9F36, 2, 2)
     card.need(0x9F26, 8, 8)
     information = _information(card)

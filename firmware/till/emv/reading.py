@@ -108,14 +108,10 @@ class Reading:
         self.progress(3)
         return True
 
-    def read_records(self):
-        """Generator: READ RECORD for all that the application file locator names (EMV Book 3 §10.2)."""
-        afl = self.card.get(0x94)
-        if afl is None:
-            return
+    def read_records(self, afl: bytes):
+        """Generator: READ RECORD for all that an application file locator names (EMV Book 3 §10.2)."""
         if len(afl) % 4:
             raise CardOther("AFL length")
-        afl = bytes(afl)
         records = 0
         for i in range(0, len(afl), 4):
             sfi = afl[i] >> 3

@@ -51,7 +51,7 @@ class Issuer:
 
 
 ISSUERS: tuple[Issuer, ...] = (
-    Issuer("visa", ("476173",), bytes.fromhex("2315208C9110AD402315208C9110AD40")),
+    Issuer("visa", ("4761",), bytes.fromhex("2315208C9110AD402315208C9110AD40")),
     Issuer("mastercard", ("541333",), bytes.fromhex("9E15204313F7318ACB79B90BD986AD29")),
     Issuer("unionpay", ("620000",), bytes.fromhex("C1D9E6B3497A25F8A26D0B4FC8E0573D")),
 )
