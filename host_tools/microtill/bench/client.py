@@ -14,9 +14,12 @@ from pathlib import Path
 from PIL import Image
 
 from microtill.bench.control import Decoder, encode
+from microtill.release.image import build_image, build_sim
 
 EVENTS = ("changed", "trace", "console", "power", "exit", "wlan")
 ANSWER_SECONDS = 30.0
+ACCESS_POINT = {"ssid": "counter", "password": "till-on-the-bench"}
+"""The access point there is when nothing else is said."""
 
 
 class BenchError(Exception):
@@ -67,11 +70,13 @@ class Subscription:
 class Bench:
     """A terminal on the bench, switched on. Use it as a context manager: leaving it ends both processes.
 
-    `image`: a release image (built when neither image nor script is given). `script`: a MicroPython file to run instead,
-    with `firmware/`, the board's folder and `path` to import from. `state`: folder of flash and NVS (None: forgotten
-    at the end). `speed`: bench seconds a desk second. `hosts`: what the terminal's Wi-Fi reaches, `"name:port"` to an
-    address here. `access_points`: dicts with `ssid` and optionally `password`, `rssi`, `channel`, `slow_ms`.
-    `wiring`: another wiring.toml. `heap`: bytes, beside the image. `power`: False leaves it switched off.
+    `image`: a release image (built when neither image nor script is given). `script`: a MicroPython file to run
+    instead, with `firmware/`, the board's folder and `path` to import from. `state`: folder of flash and NVS (None:
+    forgotten at the end). `speed`: bench seconds a desk second. `hosts`: what the terminal's Wi-Fi reaches, `"name:port"` to an
+    address here. `access_points`: dicts with `ssid` and optionally `password`, `rssi`, `channel`,
+    `bssid`, `slow_ms`, `up`; None is `ACCESS_POINT`.
+    `wiring`: another wiring.toml. `heap`: bytes, beside the image. `power`: False leaves it switched off. `seed`: of
+    the die that decides how flash and NVS are torn.
     """
 
     def __init__(
@@ -88,7 +93,10 @@ class Bench:
         path: Sequence[str | PathLike] = (),
         heap: int | None = None,
         power: bool = True,
+        seed: int = 1,
     ):
+        if image is None and script is None:
+            image = build_image(board)
         config = {
             "board": board,
             "image": str(Path(image).resolve()) if image else None,
@@ -96,7 +104,9 @@ class Bench:
             "state": str(Path(state).resolve()) if state else None,
             "speed": speed,
             "hosts": {name: list(address) for name, address in (hosts or {}).items()},
-            "access_points": list(access_points) if access_points is not None else None,
+            "access_points": list(access_points if access_points is not None else [ACCESS_POINT]),
+            "sim": str(build_sim()),
+            "seed": seed,
             "wiring": str(Path(wiring).resolve()) if wiring else None,
             "path": [str(Path(p).resolve()) for p in path],
             "heap": heap,
@@ -147,6 +157,22 @@ class Bench:
             self.release(key)
             self._pass(gap_ms)
 
+    def hand(self, chip: str, act: str, **arguments) -> None:
+        """What only a hand on the board can do to a chip, one of its `hands`: `hand("nfc", "fault", kind="dead")`."""
+        self._alive("hand", chip=chip, act=act, arguments=arguments)
+
+    def tap(self, card: str) -> None:
+        """Hold the card that this names (see `bench.cards`) to the reader, and leave it there."""
+        self._alive("tap", card=card)
+
+    def remove(self) -> None:
+        """Take every card away."""
+        self._alive("remove")
+
+    def chip(self, name: str, method: str, *arguments, **named):
+        """Call `method` of a chip by its name in wiring.toml (`bench.chip("nfc", "fault", "dead")`)."""
+        return self._ask("chip", name=name, method=method, arguments=arguments, named=named)
+
     def frame(self) -> Image.Image:
         """The panel's glass as a person sees it."""
         size, pixels = self._ask_both("frame")
@@ -174,6 +200,25 @@ class Bench:
         """Cut the supply now, or in the middle of the `after`-th flash or NVS operation from now (1 = the next)."""
         self._ask("power_cut", after=after)
 
+    def wifi(self, up: bool, ssid: str | None = None) -> None:
+        """Every access point (or the one named) goes off the air or comes back.
+
+        At once nothing gets through; the station notices after six seconds without a beacon, as the ESP32's does.
+        """
+        self._ask("wifi", up=up, ssid=ssid)
+
+    def access_points(self, points: Sequence[dict]) -> None:
+        """Replace the access points on the air."""
+        self._ask("access_points", points=list(points))
+
+    def hosts(self, hosts: dict[str, tuple[str, int]]) -> None:
+        """Replace what the Wi-Fi reaches; connections that are open stay."""
+        self._ask("hosts", hosts={name: list(address) for name, address in hosts.items()})
+
+    def drop_connections(self) -> None:
+        """Reset every open connection, as a middlebox does."""
+        self._ask("drop_connections")
+
     def reset(self) -> None:
         """The reset button: the firmware restarts, the chips keep their supply."""
         self._ask("reset")
@@ -189,7 +234,7 @@ class Bench:
     # What happened
 
     def state(self) -> dict:
-        """powered, running, exit_status, resets (causes so far), pid, now_us, speed."""
+        """powered, running, exit_status, resets (causes so far), pid, now_us, speed, wlan."""
         return self._ask("state")
 
     def counters(self) -> dict:

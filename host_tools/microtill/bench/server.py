@@ -10,18 +10,23 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from microtill.bench.clock import Clock
 from microtill.bench.control import Decoder, encode
-from microtill.bench.firmware import HEAP, Console, Firmware, image_size
+from microtill.bench.firmware import HEAP, SIM_HEAP, Console, Firmware, image_size
 from microtill.bench.protocol import ANSWER, EVENT, EVENTS_WAIT, REQUEST, Event, Op
+from microtill.bench.relay import Network
+from microtill.bench.storage import Storage
 from microtill.bench.virtual_board import HARD_RESET, PWRON_RESET, SOFT_RESET, Answer, VirtualBoard
+from microtill.bench.wlan import AccessPoint, Wlan
 from microtill.paths import BOARDS, FIRMWARE
 
 _BUFFER = 1 << 20
 _BACKLOG = 64 << 20  # an owner that stops reading loses notifications beyond this
 _EIO = 5
 _RTC_MEMORY = 2048
+_UNKNOWN_HOST = 202  # EAI_FAIL, as lwIP numbers it
 
 
 class CommandError(Exception):
@@ -36,6 +41,7 @@ class Server:
         self.selector = selectors.DefaultSelector()
         self.clock = Clock(config["speed"])
         self.image = Path(config["image"]) if config["image"] else None
+        self.sim = Path(config["sim"])
         self.script = config["script"]
         board = BOARDS / config["board"]
         self.path = [str(FIRMWARE), str(board), *config["path"]]
@@ -59,8 +65,17 @@ class Server:
         self.board = VirtualBoard(
             Path(config["wiring"]) if config["wiring"] else board / "wiring.toml", self.clock, self
         )
-        self.operations = self.board.operations
+        description = json.loads((board / "board.json").read_text("utf-8"))
+        state = Path(config["state"]) if config["state"] else None
+        self.storage = Storage(board / "partitions.csv", description["flash_bytes"], state, self, config["seed"])
+        hosts = {name: (host, port) for name, (host, port) in config["hosts"].items()}
+        self.network = Network(hosts, self._watch, self._unwatch)
+        points = config["access_points"]
+        self.wlan: Wlan | None = None
+        self.wlan = Wlan(self.clock, self, [AccessPoint(**point) for point in points])
+        self.operations = {**self.board.operations, **self.storage.operations, **self.wlan.operations}
         self.operations |= {
+            Op.RESOLVE: self._resolve,
             Op.HELLO: self._hello,
             Op.RESET: self._reset,
             Op.RTC_SET: self._rtc_set,
@@ -73,14 +88,30 @@ class Server:
         self.selector.register(self.control, selectors.EVENT_READ, self._on_control)
         try:
             while self._running:
-                for key, _ in self.selector.select(self.clock.wait()):
-                    if self.selector.get_map().get(key.fd) is not None and self._running:
-                        key.data()
+                for key, mask in self.selector.select(self.clock.wait()):
+                    if self.selector.get_map().get(key.fd) is key and self._running:
+                        key.data(mask)
                 self.clock.run_due()
                 self._carry_out_restart()
         finally:
             if self.firmware:
                 self.firmware.kill()
+            self.network.close()
+            self.storage.close()
+
+    def _watch(self, sock: socket.socket, mask: int, call: Callable[[int], None]) -> None:
+        watched = sock.fileno() in self.selector.get_map()
+        if not mask:
+            if watched:
+                self.selector.unregister(sock)
+        elif watched:
+            self.selector.modify(sock, mask, call)
+        else:
+            self.selector.register(sock, mask, call)
+
+    def _unwatch(self, sock: socket.socket) -> None:
+        if sock.fileno() in self.selector.get_map():
+            self.selector.unregister(sock)
 
     # Power and the firmware process
 
@@ -88,6 +119,7 @@ class Server:
         if self.powered:
             raise CommandError("the power is on")
         self.powered = True
+        self._rtc_us = -self.clock.now_us()
         self.board.power_on()
         self._spawn(PWRON_RESET)
 
@@ -97,8 +129,9 @@ class Server:
             raise CommandError("the power is off")
         self.powered = False
         self._kill()
-        self._rtc_us = -self.clock.now_us()
         self._rtc_memory = b""
+        self.storage.cut_in = None
+        self._stop_peripherals()
         self.board.power_off()
         self.board.tell("bench", "power cut")
         self.notify("power", on=False)
@@ -114,16 +147,24 @@ class Server:
         if not self.powered:
             return
         self._kill()
+        self._stop_peripherals()
         self.board.restart()
         self.board.tell("bench", f"reset, cause {cause}")
         self._spawn(cause)
+
+    def _stop_peripherals(self) -> None:
+        assert self.wlan
+        self.wlan.stop()
+        self.storage.restart()
 
     def _spawn(self, cause: int) -> None:
         self.resets.append(cause)
         self.exit_status = None
         self._have = 0
         self._typed.clear()
-        self.firmware = firmware = Firmware(self.heap + 2 * image_size(self.image))
+        self.firmware = firmware = Firmware(
+            self.sim, self.heap + SIM_HEAP + image_size(self.sim) + image_size(self.image)
+        )
         self.selector.register(firmware.bus, selectors.EVENT_READ, self._on_bus)
         self.selector.register(firmware.stdout, selectors.EVENT_READ, self._on_console)
         self.notify("power", on=True, cause=cause)
@@ -155,7 +196,7 @@ class Server:
 
     # Requests of the firmware
 
-    def _on_bus(self) -> None:
+    def _on_bus(self, _mask: int) -> None:
         firmware = self.firmware
         assert firmware
         view = memoryview(self._buffer)
@@ -217,15 +258,15 @@ class Server:
 
     def _hello(self, _obj: int, _data: memoryview) -> Answer:
         if self.script:
-            run = [self.script]
+            path, run = self.path, [self.script]
         else:
-            run = ["boot", "main"]
+            path, run = ["/rom"], ["boot", "main"]
         return 0, json.dumps(
             {
                 "clock": self.clock.state(),
                 "rtc_us": self._rtc_us,
-                "path": self.path,
-                "image": str(self.image) if self.image and not self.script else "",
+                "path": [*path, ".frozen"],
+                "image": str(self.image) if self.image else "",
                 "run": run,
                 "reset_cause": self.resets[-1],
                 "unique_id": "02005e100001",
@@ -243,9 +284,32 @@ class Server:
             self._rtc_memory = bytes(data)[:_RTC_MEMORY]
         return 0, self._rtc_memory
 
+    # Wi-Fi and what it reaches
+
+    def link_changed(self) -> None:
+        if self.wlan:
+            self.network.link_changed(self.wlan.connected, self.wlan.carries)
+            self.notify("wlan", **self.wlan.state(), carries=self.wlan.carries)
+
+    def address_lost(self) -> None:
+        self.network.forget_terminal()
+
+    def _resolve(self, _datagram: int, data: memoryview) -> Answer:
+        assert self.wlan
+        port = self.network.resolve(bytes(data).decode()) if self.wlan.carries else None
+        if port is None:
+            return -_UNKNOWN_HOST, b""
+        return 0, port.to_bytes(2, "little")
+
+    def tell(self, who: str, text: str) -> None:
+        self.board.tell(who, text)
+
+    def violate(self, text: str) -> None:
+        self.board.violate(text)
+
     # The console
 
-    def _on_console(self) -> None:
+    def _on_console(self, _mask: int) -> None:
         self._drain_console()
         if self.firmware and self.firmware.process.poll() is not None:
             self._ended()
@@ -260,7 +324,7 @@ class Server:
         for line in lines:
             self.notify("console", line=line)
 
-    def _type(self) -> None:
+    def _type(self, _mask: int = 0) -> None:
         firmware = self.firmware
         if not firmware:
             return
@@ -279,7 +343,7 @@ class Server:
 
     # The owner
 
-    def _on_control(self) -> None:
+    def _on_control(self, _mask: int) -> None:
         try:
             data = self.control.recv(1 << 16)
         except BlockingIOError:
@@ -327,20 +391,12 @@ class Server:
         if self.selector.get_key(self.control).events != events:
             self.selector.modify(self.control, events, self._on_control)
 
-    def _chip(self, method: str, name: str | None = None):
+    def _chip(self, method: str, name: str | None = None) -> Any:
         """The chip that can do `method`."""
         for chip in self.board.chips.values():
             if hasattr(chip, method) and name in (None, chip.name):
                 return chip
         raise CommandError(f"no chip on this board can {method}")
-
-    def _act(self, call: Callable[[], None]) -> None:
-        if not self.powered:
-            raise CommandError("the power is off")
-        call()
-
-    def do_start(self) -> None:
-        self.power_on()
 
     def do_stop(self) -> None:
         self._running = False
@@ -354,16 +410,56 @@ class Server:
             "pid": self.firmware.process.pid if self.firmware else None,
             "now_us": self.clock.now_us(),
             "speed": self.clock.speed / 1000,
+            "wlan": self.wlan.state() if self.wlan else None,
         }
 
     def do_subscribe(self, kinds: list[str]) -> None:
         self._subscribed = set(kinds)
+
+    def do_tap(self, card: str) -> None:
+        from microtill.bench import cards
+
+        reader = self._chip("present")
+        reader.present(cards.make(card))
+        self.board.tell("person", f"holds {card} to the reader")
+
+    def do_remove(self) -> None:
+        self._chip("present").remove()
+        self.board.tell("person", "takes every card away")
+
+    def do_chip(self, name: str, method: str, arguments: list, named: dict) -> Any:
+        chip = self.board.chips.get(name)
+        call = getattr(chip, method, None)
+        if not callable(call) or method.startswith("_"):
+            raise CommandError(f"no {name}.{method}")
+        return call(*arguments, **named)
+
+    def do_wifi(self, up: bool, ssid: str | None) -> None:
+        assert self.wlan
+        self.wlan.set_up(up, ssid)
+
+    def do_access_points(self, points: list[dict]) -> None:
+        assert self.wlan
+        self.wlan.access_points[:] = [AccessPoint(**point) for point in points]
+        self.wlan.air_changed()
+
+    def do_hosts(self, hosts: dict[str, list]) -> None:
+        self.network.hosts = {name: (host, port) for name, (host, port) in hosts.items()}
+
+    def do_drop_connections(self) -> None:
+        self.network.drop_all()
 
     def do_press(self, key: str) -> None:
         self._chip("press").press(key)
 
     def do_release(self, key: str) -> None:
         self._chip("release").release(key)
+
+    def do_hand(self, chip: str, act: str, arguments: dict) -> None:
+        named = self.board.chips.get(chip)
+        if named is None or act not in named.hands:
+            raise CommandError(f"nobody can {act!r} a chip {chip!r}")
+        getattr(named, act)(**arguments)
 
     def do_frame(self) -> tuple[dict, bytes]:
         chip = self._chip("frame")
@@ -386,7 +482,12 @@ class Server:
         self.power_on()
 
     def do_power_cut(self, after: int | None) -> None:
-        self.power_cut()
+        if after is None:
+            self.power_cut()
+        elif after < 1:
+            raise CommandError("after must be 1 or more")
+        else:
+            self.storage.cut_in = after
 
     def do_reset(self) -> None:
         if not self.powered:
@@ -399,7 +500,8 @@ class Server:
         self._event(EVENT.pack(Event.CLOCK, 0, 0, thousandths, base_us, base_real, 0))
 
     def do_counters(self) -> dict:
-        return {name: dict(entry) for name, entry in self.board.counts.items()}
+        counts = {name: dict(entry) for name, entry in self.board.counts.items()}
+        return {**counts, "storage": self.storage.counters(), **self.network.counters()}
 
     def do_trace(self, since: int) -> list:
         return [entry for entry in self.board.traces if entry[0] > since]

@@ -41,6 +41,8 @@ class Chip:
     """A part on the board. `pins` names its signals as its datasheet does; wiring says which GPIO each sits on."""
 
     pins: tuple[str, ...] = ()
+    hands: tuple[str, ...] = ()
+    """Methods that the bench's owner may call on this chip, with JSON values for arguments."""
 
     def __init__(self, name: str):
         self.name = name

@@ -26,6 +26,7 @@ class Matrix(Chip):
     """
 
     pins = ROWS + COLUMNS
+    hands = ("press", "release", "glitch")
 
     def __init__(self, name: str = "keypad", legend: tuple[tuple[str, ...], ...] = LEGEND, seed: int = 1):
         super().__init__(name)

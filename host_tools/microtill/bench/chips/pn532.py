@@ -6,6 +6,7 @@ bench's owner reads its traces. They are never written to a log of the terminal.
 
 from collections.abc import Callable
 
+from microtill.bench.cards import make
 from microtill.bench.chips.base import SpiChip, SpiSettings, Timer
 from microtill.bench.chips.pn532_core import Card, Core
 
@@ -22,6 +23,7 @@ class PN532(SpiChip):
     """Pins by their data sheet names: CS is NSS, IRQ is P70_IRQ, RSTPD_N resets and powers down while low."""
 
     pins = ("CS", "IRQ", "RSTPD_N")
+    hands = ("present", "remove", "fault", "rf_error", "limit")
 
     def __init__(self, name: str = "nfc"):
         super().__init__(name)
@@ -39,9 +41,9 @@ class PN532(SpiChip):
 
     # The bench's hand
 
-    def present(self, card: Card, leaves_after: int | None = None) -> None:
-        """Hold a card to the antenna; it is pulled away after `leaves_after` APDUs, when given."""
-        self.core.present(card, leaves_after)
+    def present(self, card: Card | str, leaves_after: int | None = None) -> None:
+        """Hold a card, or the one that a spec names, to the antenna; pulled away after `leaves_after` APDUs."""
+        self.core.present(make(card) if isinstance(card, str) else card, leaves_after)
 
     def remove(self, card: Card | None = None) -> None:
         """Take that card, or every card, away."""
@@ -50,6 +52,14 @@ class PN532(SpiChip):
     def fault(self, kind: str | None, count: int = 1) -> None:
         """See `Core.fault`: dead, wedged, stuck, garbled, or None."""
         self.core.fault(kind, count)
+
+    def rf_error(self, status: int) -> None:
+        """The next exchange with a card fails with this status byte."""
+        self.core.rf_error(status)
+
+    def limit(self, data: int) -> None:
+        """Hand over an R-APDU in parts of at most `data` bytes (the chip's own limit is 262)."""
+        self.core.longest_data = data
 
     def seen(self) -> dict:
         return {"field": self.core.field, "cards": len(self.core.slots)}
