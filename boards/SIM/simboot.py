@@ -1,43 +1,47 @@
-# Starts the firmware process: `micropython simboot.py BUS_FD EVENTS_FD`. All else is in the bench's greeting. Replaced are
-# `machine network esp32 socket time` and asyncio's clock; then the image (or a script) runs as it would on the device.
-import json
+# Starts the firmware process: `micropython simboot.py SIM_IMAGE BUS_FD EVENTS_FD`; all else is in the bench's greeting.
+# Replaced are `machine network esp32 socket time` and asyncio's clock; then the image (or a script) runs as on the device.
 import sys
 
-_here = __file__.rsplit("/", 1)[0]
 sys.path[:] = [".frozen"]
 import socket  # the port's own two, under other names for those that stand in front of them
 import time
 
 sys.modules["port_time"] = time
 sys.modules["port_socket"] = socket
-del time, socket
-
-sys.path[:] = [_here, ".frozen"]
-import simbus
 
 
-def _start(bus_fd, events_fd):
-    """Put the simulated modules in place; returns (kind, path) of what to run."""
+def _mount(path, where):
+    # An image is memory: its bytecode and tables run in place, as they do from the device's flash.
+    import os
+    import vfs
+
+    image = bytearray(os.stat(path)[6])
+    with open(path, "rb") as f:
+        f.readinto(image)
+    vfs.mount(vfs.VfsRom(memoryview(image)), where)
+
+
+def _start(sim_image, bus_fd, events_fd):
+    # Put the simulated modules in place; returns what to run.
+    import json
+
+    _mount(sim_image, "/sim")
+    sys.path[:] = ["/sim", ".frozen"]
+    import simbus
+
     simbus.open_streams(bus_fd, events_fd)
     hello = json.loads(simbus.fetch(simbus.HELLO, 0))
     simbus.set_clock(*hello["clock"])
     simbus.boot_us = simbus.now_us()
-
     for name in ("time", "machine", "network", "esp32", "socket", "neopixel", "simloop"):
         __import__(name)
     sys.modules["time"]._set_rtc(hello["rtc_us"])
-    sys.modules["machine"]._hello.update(hello)
+    sys.modules["machine"]._hello.update(unique_id=hello["unique_id"], reset_cause=hello["reset_cause"])
     sys.modules["simloop"].install()
-
-    sys.argv[:] = []
-    sys.path[:] = hello["path"] + [".frozen"]
     if hello["image"]:
-        import vfs
-
-        with open(hello["image"], "rb") as f:
-            image = memoryview(f.read())
-        vfs.mount(vfs.VfsRom(image), "/rom")
-        sys.path[:] = ["/rom", ".frozen"]
+        _mount(hello["image"], "/rom")
+    sys.argv[:] = []
+    sys.path[:] = hello["path"]
     return hello["run"]
 
 
@@ -48,8 +52,11 @@ def _run(path):
     exec(compile(source, path, "exec"), scope)
 
 
-_files = _start(int(sys.argv[1]), int(sys.argv[2]))
-del _start, _here, json
+_files = _start(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+del _start, _mount, time, socket
+import gc
+
+gc.collect()
 for _file in _files:
     if _file.endswith(".py"):
         _run(_file)

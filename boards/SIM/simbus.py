@@ -102,12 +102,12 @@ def _header(op, sequence, obj, n):
     _head[6] = n >> 16 & 255
 
 
-def _send(data, n):
+def _send(data, n, head=_head):
     # Each write is whole or not at all, and the port looks for a pending Ctrl-C only at jumps and in an interrupted
     # system call: so `sent` is exact wherever the interrupt strikes, and the frame is completed before it goes on.
     sent = 0
     interrupted = False
-    _bus.write(_head)
+    _bus.write(head)
     while sent < n:
         try:
             _bus.write(data, sent, _ATOMIC)
@@ -165,6 +165,27 @@ def ask(op, obj, data=b"", into=None):
         if _bus.readinto(into, n) != n:
             _gone()
         _owed -= n
+    _skip()
+    if _answer[1] & 1:
+        pump()
+    if status < 0:
+        raise OSError(status)
+    return status
+
+
+def ask_at(op, head, address, data):
+    """`ask` whose payload is an address (u32) and then `data`. `head` is 12 octets the caller keeps for it."""
+    global _sequence
+    _sequence = _sequence + 1 & 255
+    n = len(data) + 4
+    head[0] = op
+    head[1] = _sequence
+    head[2] = head[3] = 0
+    for i in range(4):
+        head[4 + i] = n >> 8 * i & 255
+        head[8 + i] = address >> 8 * i & 255
+    _send(data, n - 4, head)
+    status = _receive(_sequence)
     _skip()
     if _answer[1] & 1:
         pump()

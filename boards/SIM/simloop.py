@@ -38,7 +38,9 @@ class TaskQueue:
 
 
 class Task:
-    """`state`: True running, a TaskQueue of those who wait for it, None or False ended; `data`: what it waits on, or its result."""
+    """`state`: True while it runs, a TaskQueue of those who wait for it, None or False when it has ended.
+    `data`: what it waits on, or how it ended.
+    """
 
     def __init__(self, coro, globals=None):
         self.coro = coro

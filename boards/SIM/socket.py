@@ -1,7 +1,5 @@
 """`socket` over Wi-Fi: names resolve to the bench's relays, and to nothing while the link is down."""
 
-import errno as _errno
-
 import port_socket as _port
 import simbus as _bus
 from port_socket import *

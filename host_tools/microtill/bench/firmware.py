@@ -10,13 +10,14 @@ from pathlib import Path
 from microtill.paths import BOARDS, micropython
 
 HEAP = 256 * 1024
+SIM_HEAP = 24 * 1024  # what boards/SIM itself takes (a test measures it), so that the firmware has HEAP to itself
 CONSOLE_LINES = 10_000
 
 
 class Firmware:
     """One life of the firmware, from power-on or reset to its end."""
 
-    def __init__(self, heap: int):
+    def __init__(self, sim: Path, heap: int):
         self.bus, bus = socket.socketpair()
         self.events, events = socket.socketpair()
         for ours in (self.bus, self.events):
@@ -27,7 +28,7 @@ class Firmware:
         self.events.setblocking(False)
         boot = BOARDS / "SIM" / "simboot.py"
         self.process = subprocess.Popen(
-            [micropython(), "-X", f"heapsize={heap}", str(boot), str(bus.fileno()), str(events.fileno())],
+            [micropython(), "-X", f"heapsize={heap}", boot, sim, str(bus.fileno()), str(events.fileno())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -12,8 +12,8 @@ _KEEP = 255
 
 
 class Pins:
-    """A line has the level of whoever drives it, else of its pull, else it floats: read as 0 by the firmware (a violation),
-    seen as 1 by a chip (selects and resets are active low and pulled up inside).
+    """A line has the level of whoever drives it, else of its pull, else it floats: read as 0 by the firmware (which is
+    a violation), seen as 1 by a chip (selects and resets are active low and pulled up inside).
     """
 
     def __init__(self, wiring: Wiring, violation: Callable[[str], None], interrupt: Callable[[int, int], None]):

@@ -1,4 +1,4 @@
-"""The two streams between bench and firmware, as `boards/SIM/simbus.py` speaks them. A test keeps the two lists equal."""
+"""The two streams between bench and firmware, as `boards/SIM/simbus.py` speaks them (a test keeps the lists equal)."""
 
 import struct
 from enum import IntEnum

@@ -132,7 +132,7 @@ class VirtualBoard:
         self.pins.drive(chip, pin, level)
 
     def violation(self, chip: Chip, text: str) -> None:
-        self._violate(f"{chip.name}: {text}")
+        self.violate(f"{chip.name}: {text}")
 
     def trace(self, chip: Chip, text: str) -> None:
         self.tell(chip.name, text)
@@ -147,9 +147,10 @@ class VirtualBoard:
         self.host.notify("trace", number=self._traced, us=self.traces[-1][1], chip=who, text=text)
 
     def _board_violation(self, text: str) -> None:
-        self._violate(f"board: {text}")
+        self.violate(f"board: {text}")
 
-    def _violate(self, text: str) -> None:
+    def violate(self, text: str) -> None:
+        """`who: what` broke a datasheet."""
         self.violations.append(text)
         who, _, what = text.partition(": ")
         self.tell(who, f"VIOLATION {what}")

