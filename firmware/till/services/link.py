@@ -1,10 +1,10 @@
-"""The TLS connection to the acquirer: made and proven while the terminal is idle, kept open, remade after any outage."""
+"""The TLS connection to the acquirer: made and proven while the terminal is idle, kept open, remade after outages."""
 
 import asyncio
 import errno
 import socket
-import tls
 
+import tls
 from micropython import const
 
 from till.core.errors import AnswerError, LinkError
@@ -73,7 +73,8 @@ class Link:
         self._authorities = authorities
         self._answer = http.HttpAnswer(answer_max)
         self._address = None
-        self._stream = None
+        self._reader = None
+        self._writer = None
         self._socket = None  # the plain socket until wrapped, then the TLS one
         self._lock = asyncio.Lock()
         self.reason = "reason.connecting"
@@ -111,7 +112,8 @@ class Link:
     def close(self) -> None:
         """Close and forget the connection; the address stays cached."""
         self.connected = False
-        self._stream = None
+        self._reader = None
+        self._writer = None
         sock, self._socket = self._socket, None
         if sock is not None:
             try:
@@ -153,8 +155,9 @@ class Link:
             if e.errno != errno.EINPROGRESS:
                 raise
         self._socket = context.wrap_socket(self._socket, server_hostname=self.name, do_handshake_on_connect=False)
-        await _writable(self._socket)
-        self._stream = asyncio.StreamReader(self._socket)
+        await _writable(self._socket)  # pyright: ignore[reportGeneralTypeIssues]
+        self._reader = asyncio.StreamReader(self._socket)
+        self._writer = asyncio.StreamWriter(self._socket, {})
         # Only a read drives the handshake, and it is one long call into C: it happens here, while nobody waits.
         await self._send(http.request("GET", "/v1/ping", self._host, "", None))
         self._check_ping(await self._receive())
@@ -183,10 +186,11 @@ class Link:
             raise AnswerError("status %d" % answer.status, key="reason.http_status")
 
     async def _send(self, message):
-        stream = self._stream
+        writer = self._writer
+        assert writer
         try:
-            stream.write(message)
-            await stream.drain()
+            writer.write(message)
+            await writer.drain()
         except OSError as e:
             if reason_of(e) == "reason.closed":
                 raise ClosedEarly(repr(e))
@@ -195,10 +199,12 @@ class Link:
 
     async def _receive(self):
         answer = self._answer
+        reader = self._reader
+        assert reader
         answer.start()
         while True:
             try:
-                n = await self._stream.readinto(answer.space())
+                n = await reader.readinto(answer.space())
             except OSError as e:
                 if answer.empty and reason_of(e) == "reason.closed":
                     raise ClosedEarly(repr(e))

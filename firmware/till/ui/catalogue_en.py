@@ -242,4 +242,8 @@ TEXTS = {
     "action.suspended": "Unit suspended\nCall acquirer",
     "action.revoked": "Unit revoked\nCall acquirer",
     "action.call": "Call acquirer",
+    "language.zh": "中文",
+    "language.en": "English",
+    "reason.power_cut": "Power was cut",
+    "error.settling": "Settlement not finished\nSettle first",
 }

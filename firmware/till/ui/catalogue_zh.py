@@ -95,7 +95,7 @@ TEXTS = {
     "screen.unconfirmed": "上笔请确认",
     "screen.not_provisioned": "未绑定商户",
     "screen.not_provisioned_hint": "请用电脑烧录，或在菜单中输入激活码",
-    "screen.trust": "确认信任的收单行",
+    "screen.trust": "信任此收单行",
     "screen.ticket": "确认绑定商户",
     "screen.bound": "已绑定商户",
     "screen.language": "语言 Language",
@@ -242,4 +242,8 @@ TEXTS = {
     "action.suspended": "本终端已停用\n请联系收单行",
     "action.revoked": "本终端已吊销\n请联系收单行",
     "action.call": "请联系收单行",
+    "language.zh": "中文",
+    "language.en": "English",
+    "reason.power_cut": "中途断电",
+    "error.settling": "结算未完成\n请先完成结算",
 }

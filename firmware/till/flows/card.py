@@ -1,0 +1,80 @@
+"""Presenting a card or a phone, until it is read or the cashier gives up."""
+
+import asyncio
+import gc
+import time
+
+from micropython import const
+
+from till.core.errors import Cancelled, CardCollision, CardRemoved, CardTryAgain, ReaderError
+from till.emv.entry_point import read_card
+
+_POLL_MS = const(10)
+_PATIENCE_MS = const(60000)
+_SAY_MS = const(1500)
+
+
+async def take_card(counter, reader, terminal, transaction_of, title_key: str, amount_text: str):
+    """The CardReading of the first card that can be read. `transaction_of()` gives a fresh EMV transaction a tap.
+
+    What passes (pulled away, two cards, a fault of the reader) is said on the screen and tried again; a card that
+    cannot pay raises its CardError; CANCEL or a minute without a card raises Cancelled. The field is off afterwards.
+    """
+    deadline = time.ticks_add(time.ticks_ms(), _PATIENCE_MS)
+    prompt = "screen.present"
+    gc.collect()  # before the tap, not during it
+    try:
+        while True:
+            counter.leds.show(1)
+            counter.screen.present(title_key, amount_text, 1, prompt)
+            try:
+                await _find(counter, reader, deadline)
+                reading = await _read(reader, read_card(terminal, transaction_of(), counter.leds.show))
+                counter.buzzer.success()
+                return reading
+            except (CardCollision, CardRemoved, CardTryAgain) as e:
+                prompt = e.key
+                counter.buzzer.alert()
+                await reader.release()
+                if isinstance(e, CardCollision):
+                    await _say(counter, title_key, amount_text, prompt)
+            except ReaderError as e:
+                counter.buzzer.alert()
+                counter.screen.present(title_key, amount_text, 0, e.key)
+                await reader.recover()
+                prompt = "screen.present"
+    finally:
+        counter.leds.show(0)
+        await _off(reader)
+
+
+async def _find(counter, reader, deadline) -> None:
+    reader.listen()
+    while reader.poll() is None:
+        if counter.pressed() == "CANCEL" or time.ticks_diff(deadline, time.ticks_ms()) < 0:
+            raise Cancelled()
+        await asyncio.sleep_ms(_POLL_MS)
+
+
+async def _read(reader, dialogue):
+    try:
+        command = next(dialogue)
+        while True:
+            command = dialogue.send(await reader.transceive(command))
+    except StopIteration as e:
+        return e.value
+    finally:
+        dialogue.close()
+
+
+async def _say(counter, title_key, amount_text, prompt) -> None:
+    counter.screen.present(title_key, amount_text, 0, prompt)
+    if await counter.key(_SAY_MS) == "CANCEL":
+        raise Cancelled()
+
+
+async def _off(reader) -> None:
+    try:
+        await reader.release()
+    except ReaderError:
+        await reader.recover()

@@ -1,0 +1,64 @@
+"""The till at rest: shows what nobody has seen yet, then waits for the first digit of a sale or the menu."""
+
+from micropython import const
+
+from till.core.errors import Cancelled, TillError
+from till.flows.menu import menu
+from till.flows.outcome import show_outcome
+from till.flows.sale import sale
+
+_WATCH_MS = const(250)
+_NOTICE_MS = const(8000)
+
+
+async def desk(counter, reader, payments, terminal, instruments, settings, log) -> None:
+    """For ever: one flow after another. Whatever goes wrong in one ends on the screen, never in a silent restart."""
+    while True:
+        try:
+            await show_unseen(counter, payments)
+            key = await _rest(counter, payments)
+            if key == "MENU":
+                await menu(counter, payments, settings)
+            elif key is not None:
+                await sale(counter, reader, payments, terminal, instruments, key)
+        except Cancelled:
+            counter.buzzer.key()
+        except TillError as e:
+            log.error("desk", e)
+            await notice(counter, e.key)
+        except Exception as e:  # noqa: BLE001 - generic on the screen, precise in the log; money is safe in the journal
+            log.error("desk", e)
+            await notice(counter, "error.internal")
+
+
+def _obstacle(screen, payments) -> str:
+    """What stands in the way of the next sale, for the idle screen."""
+    if payments.reversals_pending():
+        return screen.text("screen.reversing")
+    return ""
+
+
+async def show_unseen(counter, payments) -> None:
+    """Outcomes without SHOWN come first, oldest first, each until a key."""
+    for settled in payments.unseen():
+        await show_outcome(counter, payments, settled)
+
+
+async def notice(counter, key: str, detail_key: str = "") -> None:
+    """One message about what went wrong and what to do, until a key or a while has passed."""
+    counter.forget_keys()
+    counter.buzzer.alert()
+    counter.screen.error(key, detail_key)
+    await counter.key(_NOTICE_MS)
+
+
+async def _rest(counter, payments):
+    """The key that starts something; None when an outcome has come in that nobody has seen."""
+    counter.screen.idle(payments.merchant, payments.identity.tid, _obstacle(counter.screen, payments))
+    waiting = payments.reversals_pending()
+    while True:
+        key = await counter.key(_WATCH_MS)
+        if key == "MENU" or (key and "0" <= key <= "9"):
+            return key
+        if payments.has_unseen() or waiting != payments.reversals_pending():
+            return None

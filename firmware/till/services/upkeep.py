@@ -1,0 +1,71 @@
+"""What the terminal does while nobody is at it: connection, next signature, next flash sector, memory."""
+
+import asyncio
+import gc
+
+from micropython import const
+
+from till.core.errors import LinkError, TillError
+
+_LOOK_MS = const(1000)
+_PING_S = const(45)  # the acquirer closes a connection that is idle for 120 s
+_BACK_OFF_S = (1, 2, 5, 10, 20, 30)
+
+
+async def keep_connected(link, wifi, payments, log) -> None:
+    """Connect whenever Wi-Fi is up and we are not connected; ping before the acquirer hangs up. For ever."""
+    failures = 0
+    idle_s = 0
+    while True:
+        await asyncio.sleep_ms(_LOOK_MS)
+        if not wifi.connected:
+            if link.connected:
+                link.close()
+            link.reason = wifi.reason or "reason.no_wifi"
+            failures = 0
+            continue
+        idle_s += 1
+        if link.connected and idle_s < _PING_S:
+            continue
+        idle_s = 0
+        was = link.connected
+        try:
+            await (link.ping() if was else link.connect())
+            if not was:
+                log.event("link", "connected")
+                payments.nudge()
+            failures = 0
+        except LinkError as e:
+            log.error("link", e)
+            await asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
+            failures += 1
+
+
+async def make_ready(signer, journal, counter, log) -> None:
+    """While no key is pressed: make the next signature's expensive half, erase the next sector, collect garbage."""
+    while True:
+        await asyncio.sleep_ms(_LOOK_MS)
+        if counter.idle_ms() < _LOOK_MS:
+            continue
+        try:
+            if not (signer.prepare() or journal.prepare()):
+                gc.collect()
+        except TillError as e:
+            log.error("upkeep", e)
+            await asyncio.sleep_ms(10 * _LOOK_MS)
+
+
+async def watch(watchdog) -> None:
+    """Feed the watchdog as long as the event loop turns."""
+    while True:
+        watchdog.feed()
+        await asyncio.sleep_ms(_LOOK_MS)
+
+
+async def show_status(screen, link, wifi, payments, operator, clock) -> None:
+    """Keep the line that is always there true: operator, connection, what waits, and the time."""
+    while True:
+        state = "online" if link.connected else "connecting" if wifi.connected else "offline"
+        hour, minute = clock.local()[3:5]
+        screen.status(operator.id, state, payments.reversals_pending(), "%02d:%02d" % (hour, minute))
+        await asyncio.sleep_ms(500)

@@ -1,0 +1,116 @@
+"""A world for one terminal: the bench with the real firmware, an acquirer, and the way from blank to provisioned."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from microtill.acquirer.process import HOST as ACQUIRER_HOST
+from microtill.acquirer.process import AcquirerProcess
+from microtill.bench import reading
+from microtill.bench.client import Bench
+from microtill.device.console import Console
+from microtill.device.provisioning import Acquirer, provision
+
+NETWORK = "till-demo"
+PASSWORD = "demo-network-password"  # of a network that exists on the bench only
+
+
+class World:
+    """Use as a context manager: leaving it ends all processes.
+
+    `acquirer=False`: a terminal alone. `state`: folder of the terminal's flash (None: forgotten at the end).
+    `data_dir`: the acquirer's (None: a fresh one with the demo merchant).
+    """
+
+    def __init__(
+        self,
+        *,
+        board: str = "TILL_ESP32S3",
+        state: Path | None = None,
+        acquirer: bool = True,
+        data_dir: Path | None = None,
+        speed: float = 1.0,
+        image: Path | None = None,
+    ):
+        self.acquirer: AcquirerProcess | None = None
+        self._bench: Bench | None = None
+        try:
+            if acquirer:
+                self.acquirer = AcquirerProcess(data_dir)
+            self._bench = Bench(
+                board,
+                image=image,
+                state=state,
+                speed=speed,
+                hosts=self.acquirer.hosts if self.acquirer else {},
+                access_points=[{"ssid": NETWORK, "password": PASSWORD}],
+            )
+        except BaseException:
+            self.stop()
+            raise
+        self.console = Console(self.bench.console_write, self.bench.console_lines)
+
+    @property
+    def bench(self) -> Bench:
+        assert self._bench
+        return self._bench
+
+    def stop(self) -> None:
+        """End terminal and acquirer."""
+        if self._bench:
+            self._bench.stop()
+        if self.acquirer:
+            self.acquirer.stop()
+
+    def __enter__(self) -> "World":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def provision(self, say: Callable[[str], None] = lambda line: None) -> None:
+        """Make the blank terminal the demo merchant's, by the ticket path, pressing OK where the terminal asks."""
+        assert self.acquirer
+        desk = Acquirer(
+            url=f"https://{ACQUIRER_HOST}:{self.acquirer.port}",
+            ca_pem=self.acquirer.home.ca.certificate_pem.decode(),
+            credential=self.acquirer.credential,
+            sni=self.acquirer.home.config.hosts[0],
+        )
+        asked: set[str] = set()
+
+        def consent(what: str) -> None:
+            if what not in asked and self.shows(_QUESTIONS[what]):
+                asked.add(what)
+                self.bench.key("OK")
+
+        provision(self.console, desk, self.acquirer.trust, self.acquirer.tid, [(NETWORK, PASSWORD)], consent, say)
+
+    def shows(self, texts: tuple[str, ...]) -> bool:
+        """Whether any of `texts` is on the panel."""
+        frame = self.bench.frame()
+        return any(reading.contains(frame, text) for text in texts)
+
+    def wait_at_rest(self, timeout: float = 30.0) -> None:
+        """Until the idle screen shows and the terminal is connected to its acquirer."""
+        self.bench.wait(lambda: self.shows(_AT_REST), "the idle screen", timeout)
+        if self.acquirer:
+            self.bench.wait(lambda: self.console.request("status")["online"], "the connection", timeout)
+
+    def set_language(self, language: str) -> None:
+        """By the menu, as a person does it; the terminal must be at rest."""
+        self.bench.key("MENU", "3", "1" if language == "zh" else "2")
+
+    def save_screen(self, path: Path, scale: int = 1) -> None:
+        """The panel as PNG, each pixel `scale` wide."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame = self.bench.frame()
+        frame.resize((frame.width * scale, frame.height * scale), 0).save(path)
+
+
+_AT_REST = ("输入金额收款", "Key in an amount")
+
+# What the terminal asks, in both languages: only then is OK the answer to it.
+_QUESTIONS = {
+    "trust": ("确认信任的收单行", "Trust this acquirer?"),
+    "ticket": ("确认绑定商户", "Bind to merchant?"),
+}
