@@ -15,12 +15,15 @@ class Nor:
         self.memory = bytearray(b"\xff" * (blocks * _SECTOR)) if image is None else image
         self.before = None
         self.reads = self.read_bytes = self.erases = self.programs = self.programmed_bytes = 0
-        self.broken = ()  # (block, offset) of bytes that read as 0xFF whatever is written
+        self.broken = ()  # (block, offset) of bytes that read as 0xFF, whatever they hold
 
     def readblocks(self, block, buffer, offset=0):
         assert 0 <= block < self.blocks and offset >= 0 and offset + len(buffer) <= _SECTOR
         at = block * _SECTOR + offset
         buffer[:] = self.memory[at : at + len(buffer)]
+        for b, o in self.broken:
+            if b == block and offset <= o < offset + len(buffer):
+                buffer[o - offset] = 0xFF
         self.reads += 1
         self.read_bytes += len(buffer)
 
@@ -34,9 +37,6 @@ class Nor:
             # A program that would need an erase is a bug, not something to paper over.
             assert memory[at + i] & data[i] == data[i], "programs a bit that was not erased"
             memory[at + i] &= data[i]
-        for b, o in self.broken:
-            if b == block:
-                memory[b * _SECTOR + o] = 0xFF
         self.programs += 1
         self.programmed_bytes += len(data)
 

@@ -1,6 +1,6 @@
 import json
 
-from nor import PATTERNS, Nor, Overlay
+from nor import PATTERNS, Nor, Overlay, PowerCut
 from till.core.errors import InvalidValue, JournalFull, StorageError, Tampered
 from till.storage import records as r
 from till.storage.journal import Journal
@@ -398,6 +398,9 @@ def model(found):
     return sorted(opened), [(n, opened[n]) for n in sorted(opened) if opened[n]], sorted(unshown), keep
 
 
+AFTER = b'{"after":"the cut' + b"." * 1900 + b'"}'  # as long as what may lie torn
+
+
 def every_tear(flash, where, into):
     def before(operation, block, offset, data):
         for pattern in PATTERNS:
@@ -427,13 +430,13 @@ def drive(steps, from_step, cut_in_recovery=False):
                 cut.before = every_tear(cut, where, second)
             after = check_after_cut(cut, done, doing[0], where)
             known = [(x.n, x.kind, bytes(x.body)) for x in after.records() if x.kind != r.CHECKPOINT]
-            n = after.append(r.EVENT, b'{"after":"the cut"}', 1)
-            assert after.record(n).data() == {"after": "the cut"} and same(after, Journal(cut)), where
+            n = after.append(r.EVENT, AFTER, 1)
+            assert after.record(n).body == AFTER and same(after, Journal(cut)), where
             tried[0] += 1
             if cut_in_recovery:
                 everything = done + [x for x in known if x not in done]
                 for again, twice in second:
-                    check_after_cut(again, everything, (r.EVENT, b'{"after":"the cut"}'), twice)
+                    check_after_cut(again, everything, (r.EVENT, AFTER), twice)
                     tried[0] += 1
 
     def append(kind, body):
@@ -498,3 +501,89 @@ def test_power_cut_while_scrubbing():
     flash.before = tear
     journal.scrub(n)
     assert len(tried) >= 5 * len(PATTERNS)
+
+
+def test_power_cut_while_a_scrub_part_is_written():
+    flash = Nor(16)
+    journal = Journal(flash)
+    sale(journal, 1)
+    count, tried = journal.count, []
+
+    def tear(operation, block, offset, data):
+        for cut_bytes in (0, 1, len(data) - 1, len(data) - 200, len(data)):
+            cut = Overlay(flash)
+            if data and 0 <= cut_bytes <= len(data):
+                cut.writeblocks(block, data[:cut_bytes], offset)
+            again = Journal(cut)
+            assert again.damaged == 0 and again.verify() == again.count
+            if again.count > count:
+                assert again.record(again.count).scrub == b"secret" * 40
+            tried.append(again.count)
+
+    flash.before = tear
+    journal.append(r.INTENT, intent(2), 1, scrub=b"secret" * 40)
+    assert set(tried) == {count, count + 1}
+
+
+def test_a_record_cut_off_before_its_commit_byte_is_committed_at_start():
+    flash = Nor(16)
+    journal = Journal(flash)
+    sale(journal, 1)
+    seen = []
+
+    def before(operation, block, offset, data):
+        if len(data) == 1:  # the commit byte
+            cut = Overlay(flash)
+            again = Journal(cut)
+            assert again.count == 5 and again.open_intents() == [5]
+            assert flash.memory[offset] == 0xFF and cut.changed[block][offset] == 0
+            programs = cut.programs
+            assert same(again, Journal(cut)) and cut.programs == programs
+            seen.append(offset)
+
+    flash.before = before
+    journal.append(r.INTENT, intent(2), 1)
+    assert seen
+
+
+def test_cuts_while_a_sector_is_opened_use_none_up():
+    flash = Nor(16)
+    journal = Journal(flash)
+    while flash.erases < 3:
+        sale(journal, 1)
+    free = journal.free_sectors()
+
+    for i in range(60):
+        operations = []
+
+        def before(operation, block, offset, data, operations=operations, i=i):
+            operations.append(operation)
+            if operation == "program" and offset == (0, 56)[i % 2]:
+                flash.before = None
+                flash.writeblocks(block, data[: len(data) // 2], offset)
+                raise PowerCut()
+
+        flash.before = before
+        journal = Journal(flash)
+        try:
+            while True:
+                journal.append(r.EVENT, AFTER, 1)
+        except PowerCut:
+            pass
+        assert operations
+    flash.before = None
+    journal = Journal(flash)
+    assert journal.damaged == 0 and journal.verify() == journal.count and journal.free_sectors() >= free - 1
+
+
+def test_a_full_journal_erases_nothing_it_needs():
+    journal = Journal(Nor(16), reserve=2)
+    first = sale(journal, 1)
+    error = None
+    while error is None:
+        try:
+            journal.append(r.SETTLE_UPLOADED, AFTER, 1)
+        except JournalFull as e:
+            error = e
+    assert journal.free_sectors() == 0 and not journal.prepare()
+    assert journal.record(first).kind == r.INTENT and journal.verify() == journal.count

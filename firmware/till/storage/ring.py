@@ -263,7 +263,7 @@ class Ring:
         self._ready = True
 
     def _may_open(self) -> bool:
-        return self._newest + 1 - self._blocks < self._needed()
+        return self.free_sectors() > 0
 
     def _program(self, kind: int, flags: int, time: int, profile: int, body: bytes, scrub: bytes, size: int) -> bool:
         """Program one record at the offset and read it back; commit it and return True if it stands."""
@@ -291,7 +291,7 @@ class Ring:
             view[at + 1 : at + 1 + len(scrub)] = scrub
         self._flash.writeblocks(block, view[offset : offset + size], offset)
         self._flash.readblocks(block, view[offset : offset + size], offset)
-        if self._check(offset, n, self.head, True) != digest:
+        if self._check(offset, n, self.head) != digest:
             self._cached = -1
             return False
         # Only a record that was read back is committed: what is committed and does not verify has been damaged since.
@@ -431,8 +431,8 @@ class Ring:
         sha.update(self._view[offset + 1 : self._chained(offset)])
         return sha.digest()
 
-    def _check(self, offset: int, n: int, head: bytes, fresh: bool) -> "bytes | None":
-        """The digest of record `n` if it stands at `offset` after `head`, else None. `fresh`: it cannot be scrubbed."""
+    def _check(self, offset: int, n: int, head: bytes) -> "bytes | None":
+        """The digest of record `n` if it stands at `offset` after `head`, else None."""
         buffer, view = self._buffer, self._view
         if offset + _FIXED > _SECTOR or buffer[offset + 1] != _VERSION or not self._size(offset):
             return None
@@ -443,17 +443,16 @@ class Ring:
         if digest != view[at : at + 32]:
             return None
         scrub = self._scrub_length(offset)
-        if scrub and (fresh or buffer[at + 32] == 0xFF):
-            part = hashlib.sha256(view[at + 33 : at + 33 + scrub]).digest()
-            if buffer[at + 32] != 0xFF or part != view[at - 32 : at]:
-                return None
-        return digest
+        if not scrub or buffer[at + 32] != 0xFF:  # there is none, or it is marked as scrubbed
+            return digest
+        part = hashlib.sha256(view[at + 33 : at + 33 + scrub]).digest()
+        return digest if part == view[at - 32 : at] else None
 
     def _step(self, block: int, offset: int, n: int, head) -> tuple:
         """What stands at `offset`, where record `n` would follow `head`: `(found, next offset or 0, new head)`."""
         self._load(block)
         committed = offset + _FIXED <= _SECTOR and self._buffer[offset] != 0xFF
-        digest = self._check(offset, n, head, not committed)
+        digest = self._check(offset, n, head)
         if digest:
             return GOOD, offset + self._size(offset), digest
         if committed:
@@ -469,12 +468,12 @@ class Ring:
             at = self._chained(offset)
             digest = bytes(self._view[at : at + 32])
             for candidate in (digest, self._digest(offset, head)):  # the digest, or anything else, is damaged
-                if self._check(offset + size, n + 1, candidate, False):
+                if self._check(offset + size, n + 1, candidate):
                     return offset + size, candidate
         for at in range(offset + _FIXED, _SECTOR - _FIXED):  # its lengths are
             if self._buffer[at + 1] == _VERSION:
                 candidate = bytes(self._view[at - 32 : at])
-                if self._check(at, n + 1, candidate, False):
+                if self._check(at, n + 1, candidate):
                     return at, candidate
         return 0, digest
 
