@@ -1,5 +1,6 @@
 # Starts the firmware process: `micropython simboot.py SIM_IMAGE BUS_FD EVENTS_FD`; all else is in the bench's greeting.
-# Replaced are `machine network esp32 socket time` and asyncio's clock; then the image (or a script) runs as on the device.
+# Replaced are `machine network esp32 socket time` and asyncio's clock; then the image (or a script) runs as on a
+# device.
 import sys
 
 sys.path[:] = [".frozen"]

@@ -59,6 +59,7 @@ _event = bytearray(_EVENT)
 _scrap = bytearray(256)
 _sequence = 0
 _owed = 0  # octets of an abandoned answer that are still in the stream
+_posted = False  # since the last answer
 _pumping = False
 _masked = False
 
@@ -120,6 +121,8 @@ def _send(data, n, head=_head):
 
 def post(op, obj, data=b""):
     """Send and go on."""
+    global _posted
+    _posted = True
     n = len(data)
     _header(op, 0, obj, n)
     _send(data, n)
@@ -127,6 +130,8 @@ def post(op, obj, data=b""):
 
 def post_frame(frame):
     """Send a frame made beforehand (no payload): the cheapest call there is."""
+    global _posted
+    _posted = True
     _bus.write(frame)
 
 
@@ -139,8 +144,15 @@ def _skip():
         _owed -= n
 
 
+def settle():
+    """Before time is let pass: wait until the bench has done all that was posted, or its chips see it late."""
+    if _posted:
+        ask(RTC_MEMORY, 0)
+
+
 def _receive(sequence):
-    global _owed
+    global _owed, _posted
+    _posted = False
     while True:
         _skip()
         if _bus.readinto(_answer) != 8:

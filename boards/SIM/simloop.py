@@ -91,6 +91,7 @@ class IOQueue(core.IOQueue):
 
     def wait_io_event(self, dt):
         if dt > 0:
+            simbus.settle()
             us = simbus.real_us(dt * 1000)
             if us < 1000:
                 port_time.sleep_us(us)

@@ -54,6 +54,7 @@ def mktime(date):
 def sleep_us(us):
     """Sleep bench time; interrupts strike meanwhile, and a change of speed takes effect within 5 ms."""
     global _poll
+    _bus.settle()
     end = now_us() + us
     if _poll is None:
         _poll = _select.poll()

@@ -60,7 +60,7 @@ class Board:
         self.leds = Leds(NeoPixel(Pin(48), 4))
         self.wifi = network.WLAN(network.WLAN.IF_STA)
         self.nvs = esp32.NVS("till")
-        self.journal_flash = esp32.Partition.find(type=esp32.Partition.TYPE_DATA, label="journal")[0]
+        self.journal_flash = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="journal")[0]
         self.rng = Rng(os.urandom)
         self.watchdog = Watchdog()
         self.serial_number = machine.unique_id().hex().upper()

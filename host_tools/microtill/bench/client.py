@@ -72,11 +72,10 @@ class Bench:
 
     `image`: a release image (built when neither image nor script is given). `script`: a MicroPython file to run
     instead, with `firmware/`, the board's folder and `path` to import from. `state`: folder of flash and NVS (None:
-    forgotten at the end). `speed`: bench seconds a desk second. `hosts`: what the terminal's Wi-Fi reaches, `"name:port"` to an
-    address here. `access_points`: dicts with `ssid` and optionally `password`, `rssi`, `channel`,
-    `bssid`, `slow_ms`, `up`; None is `ACCESS_POINT`.
-    `wiring`: another wiring.toml. `heap`: bytes, beside the image. `power`: False leaves it switched off. `seed`: of
-    the die that decides how flash and NVS are torn.
+    forgotten at the end). `speed`: bench seconds a desk second. `hosts`: what the terminal's Wi-Fi reaches,
+    `"name:port"` to an address here. `access_points`: dicts with `ssid` and optionally `password`, `rssi`, `channel`,
+    `bssid`, `slow_ms`, `up`; None is `ACCESS_POINT`. `wiring`: another wiring.toml. `heap`: bytes, beside the image.
+    `power`: False leaves it switched off. `seed`: of the die that decides how flash and NVS are torn.
     """
 
     def __init__(
@@ -168,10 +167,6 @@ class Bench:
     def remove(self) -> None:
         """Take every card away."""
         self._alive("remove")
-
-    def chip(self, name: str, method: str, *arguments, **named):
-        """Call `method` of a chip by its name in wiring.toml (`bench.chip("nfc", "fault", "dead")`)."""
-        return self._ask("chip", name=name, method=method, arguments=arguments, named=named)
 
     def frame(self) -> Image.Image:
         """The panel's glass as a person sees it."""

@@ -43,9 +43,9 @@ class Nvs:
                 for key, value in values.items():
                     self._durable[namespace, key] = bytes.fromhex(value) if isinstance(value, str) else value
 
-    def get(self, namespace: str, key: str, kind: type) -> Value:
+    def get(self, namespace: str, key: str, kind: type[int] | type[bytes]) -> Value:
         value = self._now().get((namespace, key))
-        if not isinstance(value, kind):
+        if value is None or not isinstance(value, kind):
             raise NvsError(NOT_FOUND)
         return value
 

@@ -167,7 +167,7 @@ class Relay:
             end.close()
 
     def forget_terminal(self) -> None:
-        """The terminal lost its power or its address: it will never speak again on these, and the far side hears nothing."""
+        """The terminal lost its power or its address: it never speaks again here, and the far side hears nothing."""
         for connection in list(self.connections):
             self.connections.remove(connection)
             self.network.unwatch(connection.terminal)

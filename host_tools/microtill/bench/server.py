@@ -427,13 +427,6 @@ class Server:
         self._chip("present").remove()
         self.board.tell("person", "takes every card away")
 
-    def do_chip(self, name: str, method: str, arguments: list, named: dict) -> Any:
-        chip = self.board.chips.get(name)
-        call = getattr(chip, method, None)
-        if not callable(call) or method.startswith("_"):
-            raise CommandError(f"no {name}.{method}")
-        return call(*arguments, **named)
-
     def do_wifi(self, up: bool, ssid: str | None) -> None:
         assert self.wlan
         self.wlan.set_up(up, ssid)

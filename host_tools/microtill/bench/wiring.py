@@ -78,7 +78,8 @@ def load(path: Path) -> Wiring:
     for name, entry in table.get("chip", {}).items():
         module, _, model = entry["model"].partition(":")
         try:
-            kind = getattr(importlib.import_module(f"microtill.bench.chips.{module}"), model)
+            module = module if "." in module else f"microtill.bench.chips.{module}"
+            kind = getattr(importlib.import_module(module), model)
         except (ImportError, AttributeError) as e:
             raise WiringError(f"chip.{name}: no model {entry['model']} ({e})") from e
         chip = kind(name, **entry.get("options", {}))

