@@ -12,6 +12,7 @@ from cryptolib import aes
 from micropython import const
 
 from till.core.errors import CryptoError, InvalidValue
+from till.crypto import p256
 from till.crypto.hmac import equal, hmac_sha256
 from till.crypto.strict_json import parse_json
 
@@ -100,8 +101,6 @@ def jwk(public: tuple) -> dict:
 
 def public_from_jwk(key: dict) -> tuple:
     """`(x, y)`, checked to be on P-256, of a JWK with exactly `kty`, `crv`, `x` and `y`."""
-    from till.crypto import p256
-
     if not isinstance(key, dict) or len(key) != 4 or key.get("kty") != "EC" or key.get("crv") != "P-256":
         raise InvalidValue("JWK")
     x = unb64url(key.get("x", ""))
@@ -225,7 +224,6 @@ def sign_es256(payload: bytes | bytearray | memoryview, typ: str, kid: str, sign
 def verify_es256(token, typ: str, kid: str, public: tuple, limit: int = 0) -> bytearray:
     """Payload of `token` (str or bytes-like), signed by `public` = `(x, y)`. CryptoError if it is not, or if `s` is
     in the upper half."""
-    from till.crypto import p256
 
     def check(text, signature) -> bool:
         return len(signature) == 64 and p256.verify(public, sha256(text).digest(), bytes(signature))
@@ -338,8 +336,6 @@ def concat_kdf(z: bytes, algorithm: bytes, bits: int, apu: bytes = b"", apv: byt
 def decrypt_ecdh_es(token, typ: str, kid: str, private: int, limit: int = 0) -> bytes:
     """Plaintext of the JWE `token` (str or bytes-like), encrypted to the P-256 key of `private`: ECDH-ES with direct
     key agreement, A128CBC-HS256, the sender's key in `epk`."""
-    from till.crypto import p256
-
     view = _view(token, _limit(typ, limit))
     dots = _dots(view, 4)
     header = _check_header(view[: dots[0]], ("alg", "enc", "epk", "kid", "typ"), "ECDH-ES", typ, kid)
