@@ -1,3 +1,4 @@
+import gc
 import json
 
 from nor import PATTERNS, Nor, Overlay, PowerCut
@@ -5,7 +6,7 @@ from till.core.errors import InvalidValue, JournalFull, StorageError, Tampered
 from till.storage import records as r
 from till.storage.journal import Journal
 
-HEAP = "1M"
+HEAP = "4M"
 REQ = "5c" * 32
 
 
@@ -587,3 +588,21 @@ def test_a_full_journal_erases_nothing_it_needs():
             error = e
     assert journal.free_sectors() == 0 and not journal.prepare()
     assert journal.record(first).kind == r.INTENT and journal.verify() == journal.count
+
+
+def test_it_keeps_one_sector_buffer_and_little_else_in_memory():
+    flash = Nor(64)
+    journal = Journal(flash)
+    for k in range(1, 200):
+        sale(journal, k)
+        if k % 8 == 0:
+            settle(journal, k)
+    for k in range(16):
+        journal.append(r.INTENT, intent(k + 1), 1)
+    journal = None
+    gc.collect()
+    before = gc.mem_alloc()
+    journal = Journal(flash)
+    gc.collect()
+    assert gc.mem_alloc() - before < 4096 + 4096, gc.mem_alloc() - before
+    assert len(journal.open_intents()) == 16
