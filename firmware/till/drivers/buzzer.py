@@ -13,6 +13,7 @@ _HALF = 32768
 class Buzzer:
     """`pwm`: like `machine.PWM` (`freq(hertz)`, `duty_u16(n)`). Every call returns at once; a new tone ends the old.
 
+    Make it with `duty_u16=0`: the ESP32's PWM sounds from the start otherwise.
     `muted`: no ticks for keys; success and alert always sound. Tones end in the event loop: call from tasks only.
     """
 

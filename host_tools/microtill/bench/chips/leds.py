@@ -6,8 +6,8 @@ from microtill.bench.chips.base import Chip
 _ZERO_HIGH_NS = (250, 550)
 _ONE_HIGH_NS = (650, 950)
 _BIT_NS = (650, 1850)
-RESET_US = 50
-"""The line must rest low this long, or the next bits go to the lights further down the chain."""
+RESET_US = 280
+"""The line must rest low this long (WS2812B-V5; 50 µs for older ones), or the next bits go further down the chain."""
 
 
 class Leds(Chip):
