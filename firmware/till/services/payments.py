@@ -18,7 +18,6 @@ from till.storage import records
 
 _WINDOW_MS = const(15000)
 _TRIES = const(3)
-_BETWEEN_TRIES_MS = const(1000)
 _RETRY_S = (30, 30, 60, 120, 300)
 _LOOK_S = const(3600)
 _NO_ANSWER = ("68", "98")  # the acquirer did not learn the issuer's decision either
@@ -47,6 +46,8 @@ class Payments:
 
     `session` holds the batch number over restarts; `link` is the acquirer's connection.
     """
+
+    between_tries_ms = 1000
 
     def __init__(self, acquirer, journal, clock, session, link):
         self._acquirer = acquirer
@@ -178,7 +179,7 @@ class Payments:
             except LinkError as e:
                 # What is not a whole and verified answer decides nothing, whatever it says.
                 reason = e.key
-                await asyncio.sleep_ms(_BETWEEN_TRIES_MS)
+                await asyncio.sleep_ms(self.between_tries_ms)
                 continue
             self._journal.append(records.RESULT, result, self._clock.now())
             return self.settled(n)
