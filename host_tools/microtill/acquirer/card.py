@@ -10,7 +10,19 @@ from microtill.acquirer import issuers, jose
 # Field 55 never carries the PAN, track data or the cardholder's name.
 _FORBIDDEN = ("57", "5A", "5F20", "9F1F", "56", "9F6B")
 _NEEDED = ("9F26", "9F10", "9F37", "9F36", "95", "9A", "9C", "9F02", "5F2A", "82", "9F1A")
-_FIXED = {"9F26": 8, "9F36": 2, "9F37": 4, "95": 5, "9A": 3, "9C": 1, "9F02": 6, "9F03": 6, "5F2A": 2, "82": 2}
+_FIXED = {
+    "9F26": 8,
+    "9F36": 2,
+    "9F37": 4,
+    "95": 5,
+    "9A": 3,
+    "9C": 1,
+    "9F02": 6,
+    "9F03": 6,
+    "5F2A": 2,
+    "82": 2,
+    "9F1A": 2,
+}
 
 _TRACK2 = re.compile(r"([0-9]{12,19})D([0-9]{4})([0-9]{3})[0-9]*F?")
 _PAN = re.compile(r"[0-9]{12,19}", re.ASCII)

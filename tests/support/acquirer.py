@@ -1,0 +1,82 @@
+"""Acquirers for tests: one process for a whole module, or the acquirer's own objects called directly."""
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from microtill.acquirer.datadir import DataDir
+from microtill.acquirer.process import DEMO_MID, AcquirerProcess, default_template
+from microtill.acquirer.server import Running
+from microtill.acquirer.service import Problem
+from microtill.acquirer.tickets import TicketOffice
+
+from support.terminal import Card, Terminal
+
+_tids = itertools.count(20000001)
+_atcs = itertools.count(1)
+
+
+def new_card(**values) -> Card:
+    """A card whose counter no earlier card of this process has used (per PAN 65535 are enough)."""
+    return Card(**({"atc": next(_atcs)} | values))
+
+
+def new_terminal(process: AcquirerProcess, timeout: float = 30) -> Terminal:
+    """A unit with a ticket for a terminal ID of its own."""
+    tid = str(next(_tids))
+    process.add_terminal(tid)
+    terminal = Terminal(process.port, process.ca_der, process.trust, serial=f"SIM-{tid}", timeout=timeout)
+    terminal.ask_ticket(process.credential, tid)
+    return terminal
+
+
+class Direct:
+    """Stands in for HTTPS: calls the acquirer in this process."""
+
+    def __init__(self, running: Running):
+        self._running = running
+
+    def request(self, method, path, body=None, headers=None):
+        assert (method, path) == ("POST", "/v1/messages")
+        try:
+            return 200, "application/jose", self._running.acquirer.message(body).encode()
+        except Problem as e:
+            return e.status, "application/problem+json", e.title.encode()
+
+    def close(self) -> None:
+        pass
+
+
+class Local:
+    """A running acquirer in this process, on a copy of the template."""
+
+    def __init__(self, path: Path):
+        self.home = DataDir(default_template()).copy(path)
+        self.running = Running(self.home)
+        self._credential = self.running.admin.add_credential("local")
+
+    def terminal(self) -> Terminal:
+        tid = str(next(_tids))
+        self.running.admin.add_terminal(DEMO_MID, tid)
+        terminal = Terminal(0, self.home.ca.der, self.home.trust, serial=f"SIM-{tid}")
+        terminal.https = Direct(self.running)
+        office = TicketOffice(self.home, self.running.database, self.running.log)
+        terminal.install(office.issue(self._credential, tid, terminal.key_request()))
+        return terminal
+
+    def restart(self) -> None:
+        """As after a power cut: what was in memory is gone."""
+        self.running.close()
+        self.running = Running(self.home)
+
+
+@contextmanager
+def local_acquirer() -> Iterator[Local]:
+    with tempfile.TemporaryDirectory(prefix="microtill-acquirer-") as path:
+        local = Local(Path(path))
+        try:
+            yield local
+        finally:
+            local.running.close()
