@@ -276,12 +276,14 @@ class Bench:
         """The next console line that holds `text`, among those not yet waited past."""
 
         def look() -> str | None:
+            state = self.state()  # before the console is read: once it has ended, its last lines are there
             answer = self._ask("console", since=self._console_seen)
             for i, line in enumerate(answer["lines"]):
                 if text in line:
                     self._console_seen = answer["total"] - len(answer["lines"]) + i + 1
                     return line
-            self._raise_if_dead()
+            if state["powered"] and not state["running"]:
+                self._raise_if_dead()
             return None
 
         return str(self.wait(look, f"a console line with {text!r}", timeout))
