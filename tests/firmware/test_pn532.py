@@ -1,5 +1,6 @@
 # The PN532 driver against a bus that expects exact bytes. The dialogues are UM0701-02's.
 import asyncio
+import time
 
 from till.core.errors import CardCollision, CardOther, CardRemoved, CardTryAgain, InvalidValue, ReaderError
 from till.drivers.pn532 import PN532, SPITransport
@@ -351,6 +352,19 @@ async def test_present_until_it_is_gone():
 async def test_release():
     nfc, bus, _ = await with_card(RELEASE, *said("53 00"), FIELD_OFF, *said("33"))
     await nfc.release()
+    bus.done()
+
+
+async def test_the_field_rests_long_enough_for_a_card_to_forget():
+    nfc, bus, _ = await with_card(RELEASE, *(said("53 00") + [FIELD_OFF] + said("33") + [LIST] + said(ONE)))
+    await nfc.release()
+    off = time.ticks_ms()
+    nfc.listen()
+    while bus.script and bus.script[0] == hexed(LIST):
+        assert nfc.poll() is None
+    assert time.ticks_diff(time.ticks_ms(), off) >= 5  # 5.1 ms, less a tick that was nearly over
+    while nfc.poll() is None:
+        await nfc.wait(1)
     bus.done()
 
 

@@ -33,6 +33,8 @@ COMMAND_US = 400
 NEXT_FRAME_US = 80
 POWER_DOWN_US = 1_000
 FIELD_GUARD_US = 5_000
+CARD_RESET_US = 5_100
+"""A card keeps what it has in hand through a shorter gap in the field (EMV Contactless Level 1, tRESET)."""
 TRY_US = 20_000
 ACTIVATE_US = 9_000
 EXCHANGE_US = 1_500
@@ -169,6 +171,7 @@ class Core:
         self._sleeps_when_read = False
         self._search: tuple[int, int] | None = None
         self.field = False
+        self._dark_since = -CARD_RESET_US
         self.targets: dict[int, Slot] = {}
         self._chain = b""
         self._rest = b""
@@ -271,9 +274,11 @@ class Core:
 
     def _set_field(self, on: bool) -> None:
         if self.field and not on:
+            self._dark_since = self._wires.now_us()
+            self.targets = {}
+        elif on and not self.field and self._wires.now_us() - self._dark_since >= CARD_RESET_US:
             for slot in self.slots:
                 slot.state = "idle"
-            self.targets = {}
         if self.field != on:
             self._wires.told("field on" if on else "field off")
         self.field = on
