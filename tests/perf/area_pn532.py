@@ -4,8 +4,8 @@ from figure import Figure, port_run
 
 CAPDU = 40
 RAPDU = 100
-ROUNDS = 400
-REPEATS = 5
+ROUNDS = 200
+REPEATS = 25
 
 _BUS = f"""
 import asyncio, gc, time
