@@ -263,6 +263,7 @@ def test_dukpt_transaction_keys_are_erased_on_demand():
     transaction = Dukpt.load(IKID, IK_256).burn()
     key = transaction.mac_key()
     transaction.erase()
+    assert not any(transaction._keys)
     for call in (transaction.mac_key, transaction.data_key, transaction.pin_key):
         assert raises(CryptoError, call)
     assert any(key)

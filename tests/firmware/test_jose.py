@@ -177,6 +177,11 @@ def test_thumbprint_and_jwk():
         bad = dict(key)
         bad[name] = value
         assert raised(jose.public_from_jwk, bad), (name, value)
+    octets = jose.unb64url(key["x"]) + jose.unb64url(key["y"])  # the same 64, cut elsewhere
+    bad = dict(key)
+    bad["x"] = jose.b64url(octets[:31])
+    bad["y"] = jose.b64url(octets[31:])
+    assert raised(jose.public_from_jwk, bad) is InvalidValue
     for bad in (None, [], "", {}, {"kty": "EC", "crv": "P-256", "x": key["x"]}):
         assert raised(jose.public_from_jwk, bad)
 
@@ -321,14 +326,23 @@ def test_jwe_binds_every_character_and_part():
         assert raised(jose.decrypt_dir, ".".join(parts), "mt-req", KID, KEY), parts
 
 
-def jwe_with(plaintext_blocks):
-    """A JWE with a good tag whose last block was never padded by the book."""
-    header = b'{"alg":"dir","enc":"A128CBC-HS256","kid":"%s","typ":"mt-req"}' % KID.encode()
+def jwe_with(plaintext_blocks, iv=bytes(16), enc=b"A128CBC-HS256"):
+    """A JWE with a good tag over whatever the caller wants in it."""
+    header = b'{"alg":"dir","enc":"%s","kid":"%s","typ":"mt-req"}' % (enc, KID.encode())
     head = jose.b64url(header)
-    iv = bytes(16)
-    text = aes(KEY[16:], 2, iv).encrypt(plaintext_blocks)
+    text = aes(KEY[16:], 2, bytes(16)).encrypt(plaintext_blocks)
     tag = jose._tag(KEY, head.encode(), iv, text)
     return ".".join((head, "", jose.b64url(iv), jose.b64url(text), jose.b64url(tag)))
+
+
+def test_jwe_with_a_good_tag_must_still_be_of_the_profile():
+    block = b"x" * 15 + b"\x01"
+    assert jose.decrypt_dir(jwe_with(block), "mt-req", KID, KEY) == b"x" * 15
+    for enc in (b"A256CBC-HS512", b"A128GCM", b""):
+        assert raised(jose.decrypt_dir, jwe_with(block, enc=enc), "mt-req", KID, KEY) is CryptoError
+    for iv in (b"", bytes(12), bytes(15), bytes(17)):
+        assert raised(jose.decrypt_dir, jwe_with(block, iv=iv), "mt-req", KID, KEY) is InvalidValue
+    assert raised(jose.decrypt_dir, jwe_with(b""), "mt-req", KID, KEY) is InvalidValue
 
 
 def test_jwe_padding_is_checked_after_the_tag():

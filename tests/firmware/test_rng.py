@@ -105,7 +105,8 @@ def test_rng_source_that_raises_or_answers_short():
         raise OSError(5)
 
     assert fails(Rng, raising)
-    assert fails(Rng, lambda n: b"\x01")
+    assert fails(Rng, lambda n: os.urandom(n - 1))
+    assert fails(Rng, lambda n: os.urandom(n + 1))
     source = Source()
     rng = Rng(source)
     source.fault = raising

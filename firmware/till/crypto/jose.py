@@ -71,7 +71,7 @@ def _decode(text) -> bytearray:
             raise InvalidValue("base64url")
         # The port's decoder skips what it does not know; only the canonical text encodes back to itself. The length
         # tells padding of ours from padding that came with the text.
-        if len(octets) != len(part) * 3 // 4 or len(padding) == 3 or _encode(octets) != part + padding:
+        if len(octets) != len(part) * 3 // 4 or _encode(octets) != part + padding:
             raise InvalidValue("base64url")
         out[at : at + len(octets)] = octets
         at += len(octets)

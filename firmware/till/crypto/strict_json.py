@@ -162,16 +162,13 @@ class _Parser:
                 out.extend(chr(code).encode())
             else:
                 i = _ESCAPES.find(escape)
-                if i < 0 or not escape:
+                if i < 0:
                     raise InvalidValue("JSON escape")
                 out.append(_ESCAPED[i])
 
     def hex4(self, at: int) -> int:
         code = 0
-        digits = self.data[at : at + 4]
-        if len(digits) < 4:
-            raise InvalidValue("JSON escape")
-        for c in digits:
+        for c in self.data[at : at + 4]:  # cut short by the end of the text, it meets that end next
             i = b"0123456789abcdefABCDEF".find(bytes((c,)))
             if i < 0:
                 raise InvalidValue("JSON escape")
