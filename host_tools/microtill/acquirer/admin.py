@@ -58,7 +58,8 @@ class Admin:
 
     def merchants(self) -> list[dict[str, Any]]:
         with self._database.read() as session:
-            counts = dict(session.execute(select(Terminal.mid, func.count()).group_by(Terminal.mid)).tuples().all())
+            counted = session.execute(select(Terminal.mid, func.count()).group_by(Terminal.mid)).all()
+            counts = {row[0]: row[1] for row in counted}
             found = session.scalars(select(Merchant).order_by(Merchant.mid)).all()
             return [_merchant(m) | {"terminals": counts.get(m.mid, 0)} for m in found]
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from microtill.acquirer import pki
-from microtill.acquirer.datadir import DataDir
+from microtill.acquirer.database import DatabaseError
+from microtill.acquirer.datadir import DataDir, DataDirError
 from microtill.acquirer.faults import Faults
 from microtill.acquirer.server import Listener, Running, tls_context
 
@@ -125,7 +126,10 @@ def main(argv: list[str]) -> None:
     home, host, port, descriptor = Path(argv[1]), argv[2], int(argv[3]), int(argv[4])
     # Ctrl-C at the terminal is for the owner, whose end ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    running = Running(DataDir(home))
+    try:
+        running = Running(DataDir(home))
+    except (DataDirError, DatabaseError) as e:
+        sys.exit(str(e))
 
     async def run() -> None:
         control = Control(running, host, port)

@@ -151,10 +151,12 @@ class AcquirerProcess:
             try:
                 self._link.sendall(line)
                 answered = self._lines.readline()
-            except OSError as e:
+            except TimeoutError as e:
                 raise AcquirerError(f"{name}: no answer from the acquirer process") from e
-        if not answered:
-            raise AcquirerError(f"{name}: the acquirer process ended with {self._child.wait(10)}")
+            except OSError:  # the pipe broke: it has ended, or is about to
+                answered = b""
+            if not answered:
+                raise AcquirerError(f"{name}: the acquirer process ended with status {self._child.wait(10)}")
         answer = json.loads(answered)
         if "error" in answer:
             raise AcquirerError(f"{name}: {answer['error']}")

@@ -2,7 +2,10 @@
 
 import typer
 
+from microtill.cli import acquirer
+
 app = typer.Typer(no_args_is_help=True, add_completion=True, help="Open firmware for a merchant payment terminal.")
+app.add_typer(acquirer.app, name="acquirer")
 
 
 def main() -> None:

@@ -1,0 +1,208 @@
+"""`microtill acquirer …` as an administrator types it."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from microtill.cli import app
+from support.acquirer import new_card
+from support.terminal import Terminal
+from typer.testing import CliRunner
+
+MICROTILL = str(Path(sys.executable).with_name("microtill"))
+MID = "898210154110002"
+
+
+@pytest.fixture
+def data(tmp_path):
+    assert run("init", data=tmp_path / "a").exit_code == 0
+    return tmp_path / "a"
+
+
+def run(*words, data=None, **options):
+    at = ["--data", str(data)] if data else []
+    return CliRunner().invoke(app, ["acquirer", *words, *at], env={"COLUMNS": "200"}, **options)
+
+
+def shown(*words, data):
+    done = run(*words, "--json", data=data)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_init_makes_a_directory_once(data):
+    assert {p.name for p in data.iterdir()} >= {"acquirer.json", "secrets.json", "acquirer.db", "trust.jws", "pki"}
+    again = run("init", data=data)
+    assert again.exit_code == 6
+    assert "already" in again.stderr
+
+
+def test_without_a_directory(tmp_path):
+    for words in (("merchant", "list"), ("serve",), ("trust",), ("transactions",)):
+        done = run(*words, data=tmp_path / "none")
+        assert done.exit_code == 6, words
+        assert "microtill acquirer init" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_directory_from_the_environment(data):
+    done = CliRunner().invoke(app, ["acquirer", "merchant", "list"], env={"MICROTILL_ACQUIRER": str(data)})
+    assert done.exit_code == 0
+
+
+def test_damaged_key_file(data):
+    (data / "secrets.json").write_text("{}")
+    done = run("merchant", "list", data=data)
+    assert done.exit_code == 6 and "damaged" in done.stderr
+
+
+def test_merchants(data):
+    done = run("merchant", "add", MID, "--name", "微店", "--phone", "400", data=data)
+    assert done.exit_code == 0
+    assert "area 2101, category 5411" in done.output
+    assert run("merchant", "add", MID, "--name", "x", data=data).exit_code == 6
+    assert run("merchant", "add", "123", "--name", "x", data=data).exit_code == 2
+    assert run("merchant", "add", "898210154110003", "--name", "", data=data).exit_code == 2
+    assert "微店" in run("merchant", "list", data=data).output
+    assert shown("merchant", "show", MID, data=data)["name"] == "微店"
+    assert run("merchant", "show", "898210154110009", data=data).exit_code == 6
+    run("merchant", "suspend", MID, data=data)
+    assert shown("merchant", "list", data=data)[0]["status"] == "suspended"
+    run("merchant", "resume", MID, data=data)
+    assert shown("merchant", "list", data=data)[0]["status"] == "active"
+
+
+def test_terminals(data):
+    run("merchant", "add", MID, "--name", "x", data=data)
+    assert run("terminal", "add", MID, "10000001", data=data).exit_code == 0
+    assert run("terminal", "add", MID, "10000001", data=data).exit_code == 6
+    assert run("terminal", "add", MID, "1000000a", data=data).exit_code == 2
+    assert run("terminal", "add", "898210154110009", "10000002", data=data).exit_code == 6
+    assert run("terminal", "resume", "10000001", data=data).exit_code == 6
+    assert run("terminal", "suspend", "10000001", data=data).exit_code == 0
+    assert shown("terminal", "show", "10000001", data=data)["status"] == "suspended"
+    assert run("terminal", "resume", "10000001", data=data).exit_code == 0
+    assert run("terminal", "revoke", "10000001", data=data, input="n\n").exit_code == 6
+    assert run("terminal", "revoke", "10000001", data=data, input="y\n").exit_code == 0
+    assert run("terminal", "resume", "10000001", data=data).exit_code == 6
+    assert run("terminal", "show", "NOSUCH00", data=data).exit_code == 6
+    assert [r["status"] for r in shown("terminal", "list", data=data)] == ["revoked"]
+    kinds = [e["kind"] for e in shown("events", data=data)]
+    assert kinds == [
+        "merchant_added",
+        "terminal_added",
+        "terminal_suspend",
+        "terminal_resume",
+        "terminal_revoke",
+    ]
+    assert shown("audit", "--alarms", data=data) == []
+
+
+def test_credentials(data):
+    first = shown("credential", "add", "li", data=data)["credential"]
+    assert len(first) >= 32
+    assert run("credential", "add", "li", data=data).exit_code == 6
+    assert run("credential", "revoke", "wang", data=data).exit_code == 6
+    assert run("credential", "revoke", "li", data=data).exit_code == 0
+    (row,) = shown("credential", "list", data=data)
+    assert row["revoked"] and first not in json.dumps(row)
+
+
+def test_trust(data, tmp_path):
+    payload = shown("trust", data=data)
+    assert payload["url"] == "https://acquirer.microtill.test:8443"
+    assert run("trust", "--out", str(tmp_path / "t.jws"), data=data).exit_code == 0
+    assert (tmp_path / "t.jws").read_text().count(".") == 2
+
+
+def test_init_for_a_name_of_ones_own(tmp_path):
+    done = run("init", "--url", "https://pay.example:9443", "--host", "127.0.0.1", data=tmp_path / "a")
+    assert done.exit_code == 0
+    from cryptography import x509
+
+    certificate = x509.load_pem_x509_certificate((tmp_path / "a/pki/server.pem").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["pay.example", "acquirer.microtill.test"]
+    assert [str(a) for a in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
+    assert run("init", "--url", "http://pay.example", data=tmp_path / "b").exit_code == 2
+    assert run("init", "--database", "nonsense", data=tmp_path / "c").exit_code == 6
+
+
+def test_wrong_options():
+    assert run("serve", "--port", "99999").exit_code == 2
+    assert run("nonsense").exit_code == 2
+
+
+def test_help_of_every_command():
+    def walk(command, words):
+        done = CliRunner().invoke(app, [*words, "--help"])
+        assert done.exit_code == 0, words
+        for name in getattr(command, "commands", {}):
+            walk(command.commands[name], [*words, name])
+
+    import typer
+
+    walk(typer.main.get_command(app).commands["acquirer"], ["acquirer"])
+
+
+def test_serve_sell_and_look(data):
+    """A whole life by the command line: serve, provision, sell, list; Ctrl-C ends it in order."""
+    run("merchant", "add", MID, "--name", "x", data=data)
+    run("terminal", "add", MID, "10000001", data=data)
+    credential = shown("credential", "add", "li", data=data)["credential"]
+    server = subprocess.Popen(
+        [MICROTILL, "acquirer", "serve", "--data", str(data), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout and server.stderr
+        line = json.loads(server.stdout.readline())
+        assert line["event"] == "listening"
+        from microtill.acquirer.datadir import DataDir
+
+        home = DataDir(data)
+        unit = Terminal(line["port"], home.ca.der, home.trust)
+        unit.ask_ticket(credential, "10000001")
+        assert unit.send(unit.sale(1250, new_card()))["outcome"] == "approved"
+        assert [r["type"] for r in shown("transactions", data=data)] == ["sale"]
+        table = run("transactions", data=data).output
+        assert "¥12.50" in table and "620000******0005" in table
+        assert shown("totals", data=data)["amount"] == 1250
+        run("terminal", "suspend", "10000001", data=data)
+        refused = unit.send(unit.sale(1250, new_card()))
+        assert refused["action"] == "suspended", "an administrator's word holds at once"
+        unit.close()
+        start = time.monotonic()
+        server.send_signal(signal.SIGINT)
+        assert server.wait(10) == 0
+        assert time.monotonic() - start < 5
+        assert re.search(r"Serving https://acquirer.microtill.test:8443 on 127.0.0.1:\d+", server.stderr.read())
+    finally:
+        server.kill()
+        server.wait()
+        for pipe in (server.stdout, server.stderr):
+            if pipe:
+                pipe.close()
+
+
+def test_serve_on_a_port_that_is_taken(data):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = subprocess.run(
+            [MICROTILL, "acquirer", "serve", "--data", str(data), "--port", str(taken.getsockname()[1])],
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    assert done.returncode == 6
+    assert "is taken" in done.stderr and "Traceback" not in done.stderr
