@@ -35,6 +35,8 @@ class Watchdog:
 class Board:
     """Opens the hardware. Takes about 0.2 s, most of it the panel's."""
 
+    name = "TILL_ESP32S3"
+
     def __init__(self):
         # Two SPI hosts: the panel sends most significant bit first, the PN532 least, and changing that stops a bus.
         self.display = ST7789(
@@ -63,6 +65,7 @@ class Board:
         self.journal_flash = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="journal")[0]
         self.rng = Rng(os.urandom)
         self.watchdog = Watchdog()
+        self.rtc = machine.RTC()
         self.serial_number = machine.unique_id().hex().upper()
 
     def reset(self) -> None:
