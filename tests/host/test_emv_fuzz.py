@@ -159,6 +159,12 @@ def test_fuzz_cards_that_never_end(port):
             port.read(card, limit_commands=COMMANDS_MAX + 1)
         assert "CardError" in caught.value.names
         assert card.commands <= COMMANDS_MAX
+    fci = encode("6F", encode("84", bytes.fromhex("A0000000031010")) + encode("A5", encode("9F38", b"\x9f\x66\x04")))
+    slowly = [b"\x61\x01"] * 4 + [fci + b"\x90\x00"] + [b"\x61\x01"] * 4 + [b"\x69\x85"]
+    card = Scripted(make("visa", Counters()), lambda n, _: slowly[(n - 1) % 10] if n else directory + b"\x90\x00")
+    with pytest.raises(PortRaised, match="CardOther"):
+        port.read(card, limit_commands=COMMANDS_MAX + 1)
+    assert card.commands == COMMANDS_MAX
     afl = encode("77", encode("82", b"\x18\x80") + encode("94", bytes.fromhex("10011800") * 30))
     record = encode("70", encode("9F46", bytes(240)))
 

@@ -65,8 +65,6 @@ def index(data, start: int, end: int, into: dict) -> dict:
                         raise TlvError("TLV length")
                 if constructed:
                     if pos + length != end:  # else it ends with its parent, as most templates do
-                        if pos + length > end:
-                            raise TlvError("TLV ends early")
                         if len(outer) == DEPTH_MAX:
                             raise TlvError("TLV depth")
                         outer.append(end)
@@ -76,7 +74,7 @@ def index(data, start: int, end: int, into: dict) -> dict:
                 else:
                     into[tag] = pos << _SHIFT | length
                     pos += length
-            if pos > end:  # the last value ran past its template
+            if pos > end:  # the last value ran past its template: one check for all of them
                 raise TlvError("TLV ends early")
             if not outer:
                 return into
