@@ -48,7 +48,7 @@ format: $(BIN)/.dev ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 
 bench: $(BIN)/.dev ## our figures beside the peers', and build/bench.json
-	$(BIN)/python -m microtill.release.figures
+	$(BIN)/python tests/perf/bench.py
 
 fuzz: $(BIN)/.dev ## the fuzz tests for FUZZ_SECONDS (600)
 	MICROTILL_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n $(WORKERS) tests -k fuzz
