@@ -30,13 +30,14 @@ def number(value: float) -> str:
 def table(figures: list[Figure]) -> Table:
     """The figures as people read them."""
     out = Table(title="microtill beside its peers (one run on the Unix port; more times is better)")
-    for heading, justify in (("area", "left"), ("ours", "right"), ("peer", "right"), ("unit", "left")):
-        out.add_column(heading, justify=justify)
-    out.add_column("times", justify="right", style="bold")
-    out.add_column("peer is", overflow="fold")
-    out.add_column("note", overflow="fold", style="dim")
+    out.add_column("area", no_wrap=True)
+    out.add_column("ours", justify="right", no_wrap=True)
+    out.add_column("peer", justify="right", no_wrap=True)
+    out.add_column("unit", no_wrap=True)
+    out.add_column("times", justify="right", style="bold", no_wrap=True)
+    out.add_column("peer is")
     for f in figures:
-        out.add_row(f.area, number(f.ours), number(f.peer), f.unit, f"{number(f.ratio)}×", f.peer_name, f.note)
+        out.add_row(f.area, number(f.ours), number(f.peer), f.unit, f"{number(f.ratio)}×", f.peer_name)
     return out
 
 
@@ -52,6 +53,9 @@ def main(names: list[str]) -> int:
         with console.status(f"measuring {name}"):
             figures += importlib.import_module(f"area_{name}").measure()
     console.print(table(figures))
+    for f in figures:
+        if f.note:
+            console.print(f"{f.area}: {f.note}", style="dim", markup=False)
     report = {
         f.area: {"ours": f.ours, "peer": f.peer, "peer_name": f.peer_name, "ratio": f.ratio, "unit": f.unit}
         for f in figures
