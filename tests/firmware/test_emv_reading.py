@@ -46,8 +46,8 @@ def gpo(*parts):
     return T("77", *parts) + "9000"
 
 
-def transaction(amount=1234, date="260701", type=0):
-    return Transaction(amount, "156", type, H(date), H("120000"), H("CAFE0001"), 7)
+def transaction(amount=1234, date="260701", type=0, other=0):
+    return Transaction(amount, "156", type, H(date), H("120000"), H("CAFE0001"), 7, other)
 
 
 def run(answers, **kwargs):
@@ -342,13 +342,13 @@ def test_the_usual_locator_reads_the_data_record_alone():
     assert sent[3] == "00B2011400" and len(sent) == 5
 
 
-def cvm(rules, amount=1234, more=(), aip="1880"):
+def cvm(rules, amount=1234, more=(), aip="1880", other=0):
     record = [p for p in MCHIP if not p.startswith("8E")] + list(more)
     if rules is not None:
         record.append(T("8E", rules))
     record = [p if not p.startswith("8C") else T("8C", "9F34039505") for p in record]
     try:
-        reading, sent = run(mchip(record, aip=aip), amount=amount)
+        reading, sent = run(mchip(record, aip=aip), amount=amount, other=other)
     except CardLimit:
         return "limit"
     return reading.cvm + " " + sent[4][10:16] + " " + sent[4][16:26]
@@ -397,6 +397,14 @@ def test_cvm_conditions_on_amounts_need_the_same_currency():
         assert result.startswith("none 1F" if applies else "none 3F0001"), (condition, amount, result)
         assert cvm(XY + "1F" + condition, amount, other).startswith("none 3F0001")
         assert cvm(XY + "1F" + condition, amount).startswith("none 3F0001")
+
+
+def test_cvm_conditions_on_cashback():
+    none = "0000000000000000"
+    assert cvm(none + "1F02").startswith("none 1F02")
+    assert cvm(none + "1F05").startswith("none 3F0001")
+    assert cvm(none + "1F02", other=100).startswith("none 3F0001")
+    assert cvm(none + "1F05", other=100).startswith("none 1F05")
 
 
 def test_above_the_limit_the_device_must_have_verified():

@@ -112,9 +112,13 @@ def _verify_cardholder(reading, above_limit: bool, tvr) -> tuple:
 
 
 def _applies(reading, condition: int, rules, supported: bool) -> bool:
-    """Whether the condition of a CVM rule holds for this purchase or refund (EMV Book 3 Table 40)."""
-    if condition in (0x00, 0x02):  # always; not cash (there is no cash and no cashback here)
+    """Whether the condition of a CVM rule holds (EMV Book 3 Table 40). There is no cash here, but cashback may be."""
+    if condition == 0x00:
         return True
+    if condition == 0x02:
+        return not reading.transaction.other
+    if condition == 0x05:
+        return reading.transaction.other != 0
     if condition == 0x03:
         return supported
     if 0x06 <= condition <= 0x09:

@@ -11,6 +11,7 @@ KERNEL_VISA = const(3)
 KERNEL_UNIONPAY = const(7)
 
 SALE = const(0x00)
+SALE_WITH_CASHBACK = const(0x09)
 REFUND = const(0x20)
 
 
@@ -58,10 +59,10 @@ def _is_bcd(octets) -> bool:
 
 
 class Transaction:
-    """`amount` and `other` (cashback) in minor units; `currency` ISO 4217 numeric, 3 digits as str.
+    """`amount` in minor units, `other` the cashback in it; `currency` ISO 4217 numeric, 3 digits as str.
 
-    `type`: SALE or REFUND (tag 9C); `date` YYMMDD and `time` HHMMSS as 3 octets of packed digits, local time;
-    `unpredictable`: 4 octets from the RNG; `sequence`: the STAN, tag 9F41. Raises InvalidValue.
+    `type`: SALE, SALE_WITH_CASHBACK or REFUND (tag 9C); `date` YYMMDD and `time` HHMMSS as 3 octets of packed
+    digits, local time; `unpredictable`: 4 octets from the RNG; `sequence`: the STAN, tag 9F41. Raises InvalidValue.
     """
 
     def __init__(

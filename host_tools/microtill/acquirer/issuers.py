@@ -80,15 +80,15 @@ def cryptogram_type(tags: Mapping[str, bytes]) -> str:
 
     Raises ValueError when neither tells.
     """
-    if "9F27" in tags:
-        bits = tags["9F27"][0] >> 6
-    else:
-        iad = tags["9F10"]
-        # Formats 0/1/3: L DKI CVN 03 CVR…; format 2: 1F CVN DKI CVR…. Bits 6-5 of the CVR's first own byte.
-        bits = (iad[3] if iad[0] == 0x1F else iad[4]) >> 4 & 3
     try:
+        if "9F27" in tags:
+            bits = tags["9F27"][0] >> 6
+        else:
+            iad = tags["9F10"]
+            # Formats 0/1/3: L DKI CVN 03 CVR…; format 2: 1F CVN DKI CVR…. Bits 6-5 of the CVR's first own byte.
+            bits = (iad[3] if iad[0] == 0x1F else iad[4]) >> 4 & 3
         return {0: "AAC", 1: "TC", 2: "ARQC"}[bits]
-    except KeyError:
+    except (KeyError, IndexError):
         raise ValueError("cryptogram type") from None
 
 
