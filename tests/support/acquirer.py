@@ -50,11 +50,14 @@ class Direct:
 
 
 class Local:
-    """A running acquirer in this process, on a copy of the template."""
+    """A running acquirer in this process, on a copy of the template; `database_url` names an empty database."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, database_url: str = ""):
         self.home = DataDir(default_template()).copy(path)
+        self.home.config.database_url = database_url
         self.running = Running(self.home)
+        if database_url:
+            self.running.admin.add_merchant(DEMO_MID, "Demo")
         self._credential = self.running.admin.add_credential("local")
 
     def terminal(self) -> Terminal:
@@ -73,9 +76,9 @@ class Local:
 
 
 @contextmanager
-def local_acquirer() -> Iterator[Local]:
+def local_acquirer(database_url: str = "") -> Iterator[Local]:
     with tempfile.TemporaryDirectory(prefix="microtill-acquirer-") as path:
-        local = Local(Path(path))
+        local = Local(Path(path), database_url)
         try:
             yield local
         finally:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from microtill.acquirer.answers import TOMBSTONE
 from microtill.acquirer.database import Credential, Database, Event, Merchant, Message, Terminal, Ticket
-from microtill.acquirer.service import TOMBSTONE
 from microtill.acquirer.tickets import new_credential
 
 _MID = re.compile(r"[0-9]{15}", re.ASCII)

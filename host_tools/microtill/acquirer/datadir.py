@@ -13,32 +13,16 @@ import json
 import os
 import secrets as random
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
 from microtill.acquirer import jose, pki
-
-DEFAULT_NAME = "acquirer.microtill.test"
-DEFAULT_PORT = 8443
+from microtill.acquirer.config import Config
 
 
 class DataDirError(Exception):
     """The data directory is missing, incomplete or already there; the text says what to do."""
-
-
-@dataclass
-class Config:
-    """`offset`: minutes east of UTC of the merchants' wall clock. `clock_skew`: seconds a terminal may be off."""
-
-    name: str = "microtill reference acquirer"
-    hosts: list[str] = field(default_factory=lambda: [DEFAULT_NAME])
-    url: str = f"https://{DEFAULT_NAME}:{DEFAULT_PORT}"
-    aud: str = DEFAULT_NAME
-    database_url: str = ""
-    offset: int = 480
-    clock_skew: int = 900
-    trust_version: int = 1
 
 
 class Secrets:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from microtill.acquirer.admin import Admin
+from microtill.acquirer.config import DEFAULT_NAME, DEFAULT_PORT
 from microtill.acquirer.database import Database
-from microtill.acquirer.datadir import DEFAULT_NAME, DEFAULT_PORT, DataDir
+from microtill.acquirer.datadir import DataDir
 
 DEMO_MID = "898210154110002"
 DEMO_TID = "10000001"

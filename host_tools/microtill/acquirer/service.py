@@ -10,7 +10,6 @@ and for a decision that is not there yet, and decides nothing.
 """
 
 import hashlib
-import secrets as random
 import threading
 import time
 from collections.abc import Callable
@@ -19,12 +18,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from microtill.acquirer import dukpt, jose, messages
-from microtill.acquirer.card import Card, CardDataError, mask, read
-from microtill.acquirer.database import CardUse, Database, Event, Merchant, Message, Terminal, Ticket
+from microtill.acquirer.answers import (
+    IN_PROGRESS,
+    close,
+    close_closing,
+    decide_sale,
+    first_use,
+    keep_card,
+    note,
+    reference,
+    rrn,
+    tombstone,
+)
+from microtill.acquirer.card import Card, CardDataError, read
+from microtill.acquirer.database import Database, Event, Merchant, Message, Terminal, Ticket
 from microtill.acquirer.datadir import DataDir
 from microtill.acquirer.issuer import Decision, Issuer
 from microtill.acquirer.log import Log
@@ -32,8 +42,6 @@ from microtill.acquirer.messages import ECHO, REVERSAL, SALE, SIGN_OFF, SIGN_ON,
 
 REQUEST_MAX = 8 * 1024
 ANSWER_MAX = 4 * 1024
-
-IN_PROGRESS, DONE, TOMBSTONE = "in_progress", "done", "tombstone"
 
 # What a suspended terminal, or a unit that was replaced, may still do: undo, and ask.
 _CLOSING = frozenset({REVERSAL, STATUS})
@@ -205,13 +213,13 @@ class Acquirer:
         )
         session.add(message)
         session.flush()
-        message.rrn = _rrn(message.id, request.now)
+        message.rrn = rrn(message.id, request.now)
         try:
             return self._process(session, request, terminal, message)
         except Refusal as e:
             if e.alarm:
                 self._event(session, e.alarm, request, e.reason)
-            return _close(message, request.now, "refused", e.rc, action=e.action, reason=e.reason)
+            return close(message, request.now, "refused", e.rc, action=e.action, reason=e.reason)
 
     def _repeat(self, known: Message, request: _Request) -> bytes | _Wait:
         if known.req != request.req:
@@ -234,7 +242,7 @@ class Acquirer:
             raise Refusal("update", "96", "version is not spoken here") from e
         except MessageError as e:
             raise Refusal("call", "30", f"malformed: {e}", alarm="malformed") from e
-        _note(message, payload)
+        note(message, payload)
         if request.kind not in (SALE, REVERSAL, STATUS, SIGN_ON, SIGN_OFF, ECHO):
             later = request.kind in messages.LATER
             raise Refusal("call", "40", "type is not supported yet" if later else "type is unknown")
@@ -299,7 +307,7 @@ class Acquirer:
             }
         elif request.kind == SIGN_OFF:
             terminal.signed_on = False
-        return _close(message, request.now, "approved", "00", **extra)
+        return close(message, request.now, "approved", "00", **extra)
 
     # -- sale ------------------------------------------------------------------------------------------------------
 
@@ -319,15 +327,15 @@ class Acquirer:
         except CardDataError as e:
             raise Refusal("call", e.rc, str(e), alarm="card_data") from e
         request.passed("card data opened under the DUKPT data key and compared: amount, currency, type, date, PAN")
-        _keep_card(message, payload, card)
+        keep_card(message, payload, card)
         message.pan_hash = self._secrets.pan_hash(card.pan)
         message.token = self._secrets.token(terminal.mid, card.pan)
         terminal.last_stan = payload["stan"]
-        if not _first_use(session, message):
+        if not first_use(session, message):
             self._event(session, "replay", request, "card counter was used before")
-            return _close(message, request.now, "declined", "94", reason="cryptogram was used before")
+            return close(message, request.now, "declined", "94", reason="cryptogram was used before")
         request.passed(f"card counter {card.atc} was never seen")
-        return _Sale(message.id, _reference(message), card, payload["amount"])
+        return _Sale(message.id, reference(message), card, payload["amount"])
 
     def _check_stan(self, session: Session, request: _Request, message: Message) -> None:
         same = select(Message.id).where(
@@ -354,7 +362,7 @@ class Acquirer:
         with self._database.begin() as session:
             session.get_one(Terminal, request.envelope.tid, with_for_update=True)
             message = session.get_one(Message, sale.message_id)
-            answer = _decide_sale(message, int(self._clock()), decision)
+            answer = decide_sale(message, int(self._clock()), decision)
         self._notify()
         return answer
 
@@ -368,7 +376,7 @@ class Acquirer:
             raise Refusal("call", "40", "original is of a type that is never reversed")
         found = self._find(session, message.tid, original["seq"])
         if found is None:
-            found = _tombstone(message, original, request.now)
+            found = tombstone(message, original, request.now)
             session.add(found)
             request.passed(f"original {original['seq']} never came: a tombstone refuses it from now on")
         elif found.req != original["req"]:
@@ -380,7 +388,7 @@ class Acquirer:
             found.reversed_by = found.reversed_by or message.seq
             request.passed(f"original {original['seq']} was approved: taken back at the issuer")
             return _Wait(message.id)
-        return _close_closing(message, found, request.now)
+        return close_closing(message, found, request.now)
 
     def _await(self, message_id: int, request: _Request) -> bytes:
         """The answer of a message in progress, once it can be given. Raises Problem 503 when that takes too long."""
@@ -413,13 +421,13 @@ class Acquirer:
                 session.get_one(Terminal, message.tid, with_for_update=True)
                 original = session.get_one(Message, original.id)
                 original.reversed_by = original.reversed_by or message.seq
-            self._issuer.reverse(_reference(original))
+            self._issuer.reverse(reference(original))
         with self._database.begin() as session:
             session.get_one(Terminal, message.tid, with_for_update=True)
             message = session.get_one(Message, message_id)
             if message.answer is None:
                 original = session.get_one(Message, original.id)
-                _close_closing(message, original, int(self._clock()))
+                close_closing(message, original, int(self._clock()))
         self._notify()
         assert message.answer is not None
         return message.answer.encode()
@@ -438,10 +446,10 @@ class Acquirer:
             if message.type in _CLOSING:
                 self._progress(message.id)
             else:
-                self._issuer.reverse(_reference(message))
+                self._issuer.reverse(reference(message))
                 with self._database.begin() as session:
                     fresh = session.get_one(Message, message.id)
-                    _decide_sale(fresh, int(self._clock()), Decision("96", "never decided"))
+                    decide_sale(fresh, int(self._clock()), Decision("96", "never decided"))
             self._log.event("recovered", tid=message.tid, seq=message.seq, type=message.type)
         return len(left)
 
@@ -499,119 +507,3 @@ class Acquirer:
             ms=round(ms, 2),
             **{name: said.get(name) for name in wanted},
         )
-
-
-def _reference(message: Message) -> str:
-    """What the issuer knows an authorisation by."""
-    return f"{message.tid}-{message.seq}"
-
-
-def _rrn(number: int, now: int) -> str:
-    """F37 as hosts build it: last digit of the year, day of the year, hour, and a number of six digits."""
-    at = datetime.fromtimestamp(now, UTC)
-    return f"{at.year % 10}{at:%j%H}{number % 1_000_000:06d}"
-
-
-def _note(message: Message, payload: dict[str, Any]) -> None:
-    message.stan, message.batch = payload["stan"], payload["batch"]
-    message.utc, message.offset = payload["time"]["utc"], payload["time"]["offset"]
-    message.business_date = payload["time"]["date"]
-    message.operator, message.shift = payload["operator"]["id"], payload["operator"]["shift"]
-    message.amount, message.currency = payload.get("amount"), payload.get("currency")
-    message.parts, message.items = payload.get("parts"), payload.get("items")
-
-
-def _keep_card(message: Message, payload: dict[str, Any], card: Card) -> None:
-    said = payload["instrument"]["card"]
-    message.entry = payload["instrument"]["entry"]
-    message.aid, message.scheme, message.cvm = said["aid"], said["scheme"], said["cvm"]
-    message.pan, message.psn, message.atc = mask(card.pan), card.psn, card.atc
-    message.emv = said["emv"]
-
-
-def _first_use(session: Session, message: Message) -> bool:
-    """Claim (PAN, PSN, ATC); False when a terminal, any terminal, brought it before."""
-    if session.get(CardUse, (message.pan_hash, message.psn, message.atc)) is not None:
-        return False
-    try:
-        with session.begin_nested():
-            session.add(
-                CardUse(pan_hash=message.pan_hash, psn=message.psn, atc=message.atc, tid=message.tid, seq=message.seq)
-            )
-    except IntegrityError:  # another terminal's transaction was first
-        return False
-    return True
-
-
-def _close(
-    message: Message,
-    now: int,
-    outcome: str,
-    rc: str,
-    action: str | None = None,
-    reason: str | None = None,
-    result: str | None = None,
-    **extra: Any,
-) -> bytes:
-    """Store the answer and return its octets, which a repeat gets again."""
-    message.state, message.decided = DONE, now
-    message.outcome, message.rc, message.action, message.result = outcome, rc, action, result
-    message.reason = reason[:80] if reason else None
-    answer: dict[str, Any] = {
-        "tid": message.tid,
-        "seq": message.seq,
-        "req": message.req,
-        "outcome": outcome,
-        "rc": rc,
-        "rrn": message.rrn,
-        "auth": message.auth,
-        "time": now,
-        "action": action,
-        "reason": message.reason,
-        "result": result,
-    }
-    octets = jose.compact({k: v for k, v in (answer | extra).items() if v is not None})
-    message.answer = octets.decode()
-    return octets
-
-
-def _decide_sale(message: Message, now: int, decision: Decision) -> bytes:
-    if decision.approved:
-        message.auth = f"{random.randbelow(10**6):06d}"
-        return _close(message, now, "approved", "00", token=message.token)
-    return _close(message, now, "declined", decision.rc, reason=decision.why, token=message.token)
-
-
-def _close_closing(message: Message, original: Message, now: int) -> bytes:
-    """Answer a reversal or status whose original is decided, or is a tombstone."""
-    if message.type == REVERSAL:
-        if original.state == TOMBSTONE:
-            result = "not_found"
-        else:
-            result = "reversed" if original.outcome == "approved" else "not_approved"
-        return _close(message, now, "approved", "00", result=result)
-    if original.state == TOMBSTONE:
-        return _close(message, now, "approved", "00", result="not_found")
-    told = {"seq": original.seq, "rc": original.rc, "rrn": original.rrn, "auth": original.auth}
-    result = "reversed" if original.reversed_by else original.outcome
-    return _close(message, now, "approved", "00", result=result, original={k: v for k, v in told.items() if v})
-
-
-def _tombstone(message: Message, original: dict[str, Any], now: int) -> Message:
-    """What refuses a message that arrives after it was reversed or reported as not found."""
-    stone = Message(
-        tid=message.tid,
-        seq=original["seq"],
-        mid=message.mid,
-        type=original["type"],
-        req=original["req"],
-        stan=original["stan"],
-        batch=original["batch"],
-        utc=original["time"],
-        amount=original["amount"],
-        currency=original["currency"],
-        created=now,
-    )
-    _close(stone, now, "refused", "94", action="call", reason="closed before it came")
-    stone.state = TOMBSTONE
-    return stone

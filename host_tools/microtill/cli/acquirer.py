@@ -10,15 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from microtill.acquirer.admin import Admin, AdminError, InvalidArgument
-from microtill.acquirer.database import Database, DatabaseError
-from microtill.acquirer.datadir import DEFAULT_NAME, DEFAULT_PORT, Config, DataDir, DataDirError
+from microtill.acquirer.config import DEFAULT_NAME, DEFAULT_PORT, Config
+
+if TYPE_CHECKING:
+    from microtill.acquirer.admin import Admin
+
+# The acquirer's libraries are slow to import, so each command imports what it runs.
 
 WRONG_VALUE = 2
 NOT_POSSIBLE = 6
@@ -45,6 +48,10 @@ _err = Console(stderr=True)
 @contextmanager
 def _told() -> Iterator[None]:
     """Turn expected errors into one line and an exit status."""
+    from microtill.acquirer.admin import AdminError, InvalidArgument
+    from microtill.acquirer.database import DatabaseError
+    from microtill.acquirer.datadir import DataDirError
+
     try:
         yield
     except InvalidArgument as e:
@@ -56,7 +63,11 @@ def _told() -> Iterator[None]:
 
 
 @contextmanager
-def _admin(data: Path) -> Iterator[Admin]:
+def _admin(data: Path) -> "Iterator[Admin]":
+    from microtill.acquirer.admin import Admin
+    from microtill.acquirer.database import Database
+    from microtill.acquirer.datadir import DataDir
+
     with _told():
         database = Database(DataDir(data).database_url)
         try:
@@ -132,6 +143,10 @@ def init(
     offset: Annotated[int, typer.Option(min=-840, max=840, help="Minutes east of UTC.")] = Config.offset,
 ) -> None:
     """Make certificate authority, server certificate, keys and database."""
+    from microtill.acquirer.admin import InvalidArgument
+    from microtill.acquirer.database import Database
+    from microtill.acquirer.datadir import DataDir
+
     with _told():
         if not url.startswith("https://") or "/" in url[8:]:
             raise InvalidArgument("--url: https://name[:port], without a path")
@@ -155,7 +170,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = DEFAULT_PORT,
 ) -> None:
     """Serve terminals until Ctrl-C. The structured log goes to the data directory and to standard output."""
-    # The server's libraries are slow to import, and no other command needs them.
+    from microtill.acquirer.datadir import DataDir
     from microtill.acquirer.server import Listener, Running
     from microtill.acquirer.server import serve as run
 
@@ -178,6 +193,8 @@ def trust(
     as_json: Annotated[bool, typer.Option("--json", help="The payload, for people.")] = False,
 ) -> None:
     """The trust object that a blank terminal needs: authority, provisioning key, address."""
+    from microtill.acquirer.datadir import DataDir
+
     with _told():
         home = DataDir(data)
         text = json.dumps(home.trust_payload(), ensure_ascii=False, indent=1) if as_json else home.trust
