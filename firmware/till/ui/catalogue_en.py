@@ -209,6 +209,7 @@ TEXTS = {
     "error.pin_expired": "PIN expired\nChange it",
     "error.role": "Not allowed\nAsk supervisor",
     "error.limit": "Over the limit",
+    "error.busy": "Still busy\nPlease wait",
     "error.not_found": "No such sale\nCheck voucher",
     "error.already_voided": "Already voided",
     "error.unsettled": "Sales not settled\nSettle first",

@@ -209,6 +209,7 @@ TEXTS = {
     "error.pin_expired": "密码已到期\n请修改密码",
     "error.role": "无此权限\n请由主管操作",
     "error.limit": "金额超限",
+    "error.busy": "正在处理上一笔\n请稍候",
     "error.not_found": "没有这笔交易\n请核对凭证号",
     "error.already_voided": "本笔已撤销",
     "error.unsettled": "有未结算交易\n请先结算",

@@ -1,0 +1,37 @@
+# Runs on the MicroPython Unix port: draws screens with the real driver and writes what goes over the bus to stdout.
+# Arguments: the screens file, the language. A record is (kind, us, length, data), little-endian.
+import struct
+import sys
+import time
+
+from till.drivers.st7789 import ST7789
+from till.ui.screen import Screen
+
+WRITE, PIN, MARK = 1, 2, 3
+
+
+def _record(kind, data):
+    out = sys.stdout.buffer
+    out.write(struct.pack("<BIH", kind, time.ticks_us() & 0x3FFFFFFF, len(data)))
+    out.write(data)
+
+
+class Bus:
+    def write(self, data):
+        _record(WRITE, data)
+
+
+def pin(name):
+    return lambda level: _record(PIN, bytes((level,)) + name)
+
+
+scope = {}
+with open(sys.argv[1]) as source:
+    exec(source.read(), scope)
+display = ST7789(Bus(), pin(b"DC"), pin(b"CS"), pin(b"RST"), pin(b"BLK"))
+_record(MARK, b"")
+screen = Screen(display, sys.argv[2])
+for name, draw in scope["SCREENS"]:
+    draw(screen)
+    _record(MARK, name.encode())
+screen.close()
