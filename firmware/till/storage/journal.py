@@ -8,6 +8,7 @@ from till.core.outcome import APPROVED
 from till.storage.outstanding import OUTSTANDING_MAX, UNSCRUBBED_MAX, Outstanding
 from till.storage.records import (
     CHECKPOINT,
+    IDENTITY,
     INTENT,
     MONEY,
     RESULT,
@@ -24,7 +25,7 @@ from till.storage.records import (
 from till.storage.ring import RECORD_MAX, Ring
 
 # These are never refused for want of reserve: they are what it is for.
-_CLOSING = (RESULT, SHOWN, REVERSING, SETTLE_BEGIN, SETTLE_UPLOADED, SETTLED, SEAL)
+_CLOSING = (RESULT, SHOWN, REVERSING, SETTLE_BEGIN, SETTLE_UPLOADED, SETTLED, SEAL, IDENTITY)
 
 
 class Journal:

@@ -3,6 +3,7 @@
 from micropython import const
 
 from till.core.errors import InvalidValue, StorageError
+from till.core.fields import integer
 from till.core.identifiers import check_stan
 from till.storage.records import (
     IDENTITY,
@@ -18,7 +19,6 @@ from till.storage.records import (
     SHOWN,
     compact,
     identity,
-    integer,
     parse,
 )
 

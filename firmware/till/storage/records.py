@@ -16,6 +16,7 @@ import json
 from micropython import const
 
 from till.core.errors import InvalidValue, StorageError
+from till.core.fields import hexadecimal, integer, text
 from till.core.identifiers import check_batch, check_mid, check_stan, check_tid
 from till.core.money import check_amount
 from till.core.outcome import APPROVED, DECLINED, REFUSED
@@ -104,31 +105,6 @@ def compact(members: dict) -> bytes:
     return json.dumps({k: v for k, v in members.items() if v is not None}, separators=(",", ":")).encode()
 
 
-def integer(value, low: int, high: int, name: str) -> int:
-    """`value` if it is an int in low … high, else InvalidValue(name)."""
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InvalidValue(name)
-    return value
-
-
-def text(value, most: int, name: str, least: int = 1) -> str:
-    """`value` if it is a str of least … most characters without control characters, else InvalidValue(name)."""
-    if not isinstance(value, str) or not least <= len(value) <= most:
-        raise InvalidValue(name)
-    for c in value:
-        if c < " " or "\x7f" <= c <= "\x9f":
-            raise InvalidValue(name)
-    return value
-
-
-def _hex(value, length: int, name: str) -> str:
-    text(value, length, name, length)
-    for c in value:
-        if c not in "0123456789abcdef":
-            raise InvalidValue(name)
-    return value
-
-
 def _masked(value) -> str:
     # No PAN in clear is ever stored: at most the first six and the last four digits.
     text(value, 19, "masked PAN", 12)
@@ -169,7 +145,7 @@ def intent(
     return compact(
         {
             "seq": integer(seq, 1, SEQ_MAX, "seq"),
-            "req": _hex(req, 64, "req"),
+            "req": hexadecimal(req, 64, "req"),
             "type": text(type, 20, "type"),
             "stan": check_stan(stan),
             "batch": check_batch(batch),
@@ -179,7 +155,7 @@ def intent(
             "operator": text(operator, 8, "operator"),
             "entry": None if entry is None else text(entry, 3, "entry", 3),
             "pan": None if pan is None else _masked(pan),
-            "fp": None if fp is None else _hex(fp, len(fp) if len(fp) in (16, 32) else 16, "fp"),
+            "fp": None if fp is None else hexadecimal(fp, len(fp) if len(fp) in (16, 32) else 16, "fp"),
             "scheme": None if scheme is None else text(scheme, 16, "scheme"),
             "original": None if original is None else integer(original, 1, N_MAX, "original"),
         }

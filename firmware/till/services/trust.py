@@ -1,0 +1,123 @@
+"""Whom this unit believes: the acquirer's certificates for TLS and the provisioning keys that sign tickets."""
+
+from binascii import hexlify
+
+from micropython import const
+
+from till.core.errors import CryptoError, InvalidValue, TicketError
+from till.core.fields import integer, text
+from till.crypto import jose
+
+_RECORD = "trust"
+_CA_MAX = const(2048)
+_URL_MAX = const(200)
+_VERSION_MAX = const(0x7FFFFFFF)
+
+
+class Trust:
+    """A verified mt-trust: `version`, `name`, `url`, `ca` (1–3 certificates, DER), `keys` ({kid: public key}, 1–2)."""
+
+    def __init__(self, payload: bytes | bytearray):
+        data = jose.parse_json(payload)
+        integer(data.get("v"), 1, 1, "v")
+        self.version = integer(data.get("version"), 1, _VERSION_MAX, "version")
+        self.name = text(data.get("name"), 40, "name")
+        self.url = check_url(data.get("url"))
+        self.ca = [_certificate(der) for der in _list(data.get("ca"), 3, "ca")]
+        self.keys = {}
+        for key in _list(data.get("keys"), 2, "keys"):
+            public = jose.public_from_jwk(key)
+            self.keys[jose.thumbprint(public)] = public
+
+
+def load_trust(vault) -> "Trust | None":
+    """What this unit trusts, or None while it is blank."""
+    payload = vault.get(_RECORD)
+    return None if payload is None else Trust(payload)
+
+
+def accept_trust(vault, token) -> Trust:
+    """Take the mt-trust `token` (durably) and return what is trusted from now on; TicketError as `examine_trust`."""
+    offered, payload = examine_trust(vault, token)
+    if payload != vault.get(_RECORD):
+        vault.put(_RECORD, payload)
+    return offered
+
+
+def examine_trust(vault, token) -> tuple:
+    """`(Trust, payload)` of the mt-trust `token`, if this unit may take it; changes nothing.
+
+    A blank unit takes one signed by a key that it holds itself: show `fingerprint(kid_of(token))` to the person
+    first. Later ones must be signed by a key trusted now and have a higher version; the same again changes nothing.
+    TicketError says what is wrong with it.
+    """
+    try:
+        held = vault.get(_RECORD)
+        current = None if held is None else Trust(held)
+        kid = jose.peek_kid(token, "mt-trust")
+        if current is None:
+            # Not verified yet: only to find the key, which must then verify this very text.
+            offered = Trust(jose.unb64url(_payload_part(token)))
+            signer = offered.keys.get(kid)
+        else:
+            signer = current.keys.get(kid)
+        if signer is None:
+            raise InvalidValue("not signed by a trusted key")
+        payload = bytes(jose.verify_es256(token, "mt-trust", kid, signer))
+        offered = Trust(payload)
+        if current is not None and payload != held and offered.version <= current.version:
+            raise InvalidValue("version is not newer")
+        return offered, payload
+    except (InvalidValue, CryptoError) as e:
+        raise TicketError("trust: " + e.detail)
+
+
+def kid_of(token) -> str:
+    """Key id that an mt-trust claims, to show its fingerprint before it is accepted."""
+    try:
+        return jose.peek_kid(token, "mt-trust")
+    except (InvalidValue, CryptoError) as e:
+        raise TicketError("trust: " + e.detail)
+
+
+def fingerprint(kid: str) -> str:
+    """What a person compares: the first 16 hex digits of a key's SHA-256 thumbprint, `ABCD 0123 4567 89EF`."""
+    digits = hexlify(jose.unb64url(kid)[:8]).decode().upper()
+    return " ".join([digits[i : i + 4] for i in range(0, len(digits), 4)])
+
+
+def check_url(value: object) -> str:
+    """`https://name[:port]` without a path, as the link takes it; else InvalidValue."""
+    url = text(value, _URL_MAX, "url", 9)
+    name, colon, port = url[8:].partition(":")
+    if url[:8] != "https://" or not name or name[0] in ".-" or (colon and not port):
+        raise InvalidValue("url")
+    for c in name:
+        if not ("a" <= c <= "z" or "A" <= c <= "Z" or "0" <= c <= "9" or c in ".-"):
+            raise InvalidValue("url")
+    for c in port:
+        if not "0" <= c <= "9":
+            raise InvalidValue("url")
+    if port and not 0 < int(port[:6]) < 65536:
+        raise InvalidValue("url")
+    return url
+
+
+def _payload_part(token) -> str:
+    if not isinstance(token, str):
+        token = bytes(token).decode()
+    return token.split(".")[1]
+
+
+def _list(value: object, most: int, name: str) -> list:
+    if not isinstance(value, list) or not 1 <= len(value) <= most:
+        raise InvalidValue(name)
+    return value
+
+
+def _certificate(value: object) -> bytes:
+    der = jose.unb64url(text(value, (_CA_MAX * 4 + 2) // 3, "ca"))
+    # A SEQUENCE in long form (X.690 §8.1.3.5) and nothing after it; TLS itself reads the rest.
+    if len(der) < 256 or der[:2] != b"\x30\x82" or (der[2] << 8 | der[3]) + 4 != len(der):
+        raise InvalidValue("ca")
+    return der
