@@ -1,15 +1,20 @@
 """The firmware's end of the two streams to the bench: `bus` (requests and answers) and `events` (interrupts).
 
 A request is `op, sequence, object (u16), length (u32)`, little-endian, and its payload; an answer is `sequence, flags,
-status (i16), length (u32)` and its payload. What answers nothing is posted: it costs one system call. A sequence octet
-is enough to drop the answer to a request that a Ctrl-C abandoned. Nothing here allocates once a call is warm.
+status (i16), length (u32)` and its payload. What answers nothing is posted: it costs one or two system calls. Nothing
+here allocates once a call is warm.
+
+A Ctrl-C strikes between any two machine instructions of this port (its handler jumps out of the signal). So whoever
+begins an exchange marks it open, and whoever finds one open settles it with the bench first: how much of the request is
+missing is asked on the event stream, the rest is sent, and answers to what was abandoned are dropped by their sequence.
 """
+
+import select as _select
 
 import port_time as _time  # the port's own `time`, under the name that simboot gives it
 
 from micropython import const
 
-_ATOMIC = const(16384)  # a write or an answer up to this size crosses a socket pair whole or not at all
 _EVENT = const(32)
 
 PIN_MODE = const(1)
@@ -46,19 +51,27 @@ FLASH_PROGRAM = const(31)
 FLASH_ERASE = const(32)
 WLAN = const(33)
 RESOLVE = const(34)
+SYNC = const(35)
 
 _EVENT_CLOCK = const(0)
 EVENT_PIN = const(1)
 EVENT_TIMER = const(2)
+_EVENT_RESUME = const(3)
+_NO_EVENT = const(255)
 
 _bus = None
 events = None  # polled by asyncio and by time.sleep
 _head = bytearray(8)
 _answer = bytearray(8)
 _event = bytearray(_EVENT)
-_scrap = bytearray(256)
+_event[0] = _NO_EVENT
+_late = []  # events that came while an exchange was being settled
+_octet = bytearray(1)
 _sequence = 0
-_owed = 0  # octets of an abandoned answer that are still in the stream
+_open = False  # an exchange was begun and not ended
+_sending = b""  # its payload
+_length = 0  # of the answer's payload, when it has come
+_resumed = 0
 _posted = False  # since the last answer
 _pumping = False
 _masked = False
@@ -103,86 +116,123 @@ def _header(op, sequence, obj, n):
     _head[6] = n >> 16 & 255
 
 
-def _send(data, n, head=_head):
-    # Each write is whole or not at all, and the port looks for a pending Ctrl-C only at jumps and in an interrupted
-    # system call: so `sent` is exact wherever the interrupt strikes, and the frame is completed before it goes on.
-    sent = 0
-    interrupted = False
+def _begin(head, data):
+    global _open, _sending
+    if _open:
+        _resume()
+    _sending = data
+    _open = True
     _bus.write(head)
-    while sent < n:
-        try:
-            _bus.write(data, sent, _ATOMIC)
-            sent += _ATOMIC
-        except KeyboardInterrupt:
-            interrupted = True
-    if interrupted:
-        raise KeyboardInterrupt
+    if data:
+        _bus.write(data)
+
+
+def _receive(sequence):
+    """The status of the answer; its payload, `_length` octets, is still to be read."""
+    global _length, _posted
+    _posted = False
+    while True:
+        if _bus.readinto(_answer) != 8:
+            _gone()
+        _length = _answer[4] | _answer[5] << 8 | _answer[6] << 16
+        if _answer[0] == sequence:
+            break
+        _skip(_length)
+    status = _answer[2] | _answer[3] << 8
+    return status - 65536 if status & 32768 else status
+
+
+def _skip(n):
+    while n:
+        if not _bus.readinto(_octet):
+            _gone()
+        n -= 1
+
+
+def _end(status):
+    global _open
+    _open = False
+    if _answer[1] & 1:
+        pump()
+    if status < 0:
+        raise OSError(status)
+    return status
+
+
+def _ready(poll):
+    for _ in poll.ipoll(0):
+        return True
+    return False
+
+
+def _resume():
+    # Finish what a Ctrl-C left: the bench says how many octets of the request it lacks.
+    global _open, _resumed
+    _resumed = _resumed + 1 & 255
+    poll = _select.poll()
+    poll.register(events, _select.POLLIN)
+    _octet[0] = _resumed
+    events.write(_octet)
+    while True:
+        if _event[0] != _NO_EVENT:
+            if _event[0] == _EVENT_RESUME:
+                if _event[1] == _resumed:
+                    break
+            else:
+                _late.append(bytes(_event))
+            _event[0] = _NO_EVENT
+        poll.poll(-1)
+        if events.readinto(_event) not in (None, _EVENT):
+            _gone()
+    missing = _event[4] | _event[5] << 8 | _event[6] << 16
+    _event[0] = _NO_EVENT
+    poll = _select.poll()
+    poll.register(_bus, _select.POLLIN)
+    while _ready(poll):  # what was answered so far is all here, and nobody wants it
+        _skip(1)
+    if missing:
+        _bus.write(_sending, len(_sending) - missing, missing)
+    _open = False
 
 
 def post(op, obj, data=b""):
     """Send and go on."""
-    global _posted
+    global _open, _posted
     _posted = True
-    n = len(data)
-    _header(op, 0, obj, n)
-    _send(data, n)
+    _header(op, 0, obj, len(data))
+    _begin(_head, data)
+    _open = False
 
 
 def post_frame(frame):
     """Send a frame made beforehand (no payload): the cheapest call there is."""
     global _posted
     _posted = True
+    if _open:
+        _resume()
     _bus.write(frame)
-
-
-def _skip():
-    global _owed
-    while _owed:
-        n = _bus.readinto(_scrap, _owed if _owed < 256 else 256)
-        if not n:
-            _gone()
-        _owed -= n
 
 
 def settle():
     """Before time is let pass: wait until the bench has done all that was posted, or its chips see it late."""
     if _posted:
-        ask(RTC_MEMORY, 0)
-
-
-def _receive(sequence):
-    global _owed, _posted
-    _posted = False
-    while True:
-        _skip()
-        if _bus.readinto(_answer) != 8:
-            _gone()
-        _owed = _answer[4] | _answer[5] << 8 | _answer[6] << 16
-        if _answer[0] == sequence:
-            break
-    status = _answer[2] | _answer[3] << 8
-    return status - 65536 if status & 32768 else status
+        ask(SYNC, 0)
 
 
 def ask(op, obj, data=b"", into=None):
     """Send and wait; the answer's payload fills `into`. Returns the status; a negative one raises OSError."""
-    global _sequence, _owed
+    global _sequence
     _sequence = _sequence + 1 & 255
-    n = len(data)
-    _header(op, _sequence, obj, n)
-    _send(data, n)
+    _header(op, _sequence, obj, len(data))
+    _begin(_head, data)
     status = _receive(_sequence)
-    if into is not None and _owed:
-        n = _owed if _owed < len(into) else len(into)
+    n = 0
+    if into is not None and _length:
+        n = _length if _length < len(into) else len(into)
         if _bus.readinto(into, n) != n:
             _gone()
-        _owed -= n
-    _skip()
-    if _answer[1] & 1:
-        pump()
-    if status < 0:
-        raise OSError(status)
-    return status
+    _skip(_length - n)
+    return _end(status)
 
 
 def ask_at(op, head, address, data):
@@ -196,23 +246,20 @@ def ask_at(op, head, address, data):
     for i in range(4):
         head[4 + i] = n >> 8 * i & 255
         head[8 + i] = address >> 8 * i & 255
-    _send(data, n - 4, head)
+    _begin(head, data)
     status = _receive(_sequence)
-    _skip()
-    if _answer[1] & 1:
-        pump()
-    if status < 0:
-        raise OSError(status)
-    return status
+    _skip(_length)
+    return _end(status)
 
 
 def ask_frame(frame):
     """Send a frame made beforehand (its sequence octet is filled in) and return the status of the answer."""
-    global _sequence
+    global _open, _sequence
     _sequence = _sequence + 1 & 255
     frame[1] = _sequence
-    _bus.write(frame)
+    _begin(frame, b"")
     status = _receive(_sequence)
+    _open = False
     if _answer[1] & 1:
         pump()
     return status
@@ -220,21 +267,15 @@ def ask_frame(frame):
 
 def fetch(op, obj, data=b""):
     """Send and wait; returns the answer's payload as new bytes. A negative status raises OSError."""
-    global _sequence, _owed
+    global _sequence
     _sequence = _sequence + 1 & 255
-    n = len(data)
-    _header(op, _sequence, obj, n)
-    _send(data, n)
+    _header(op, _sequence, obj, len(data))
+    _begin(_head, data)
     status = _receive(_sequence)
-    result = bytearray(_owed)
-    if _owed:
-        if _bus.readinto(result) != _owed:
-            _gone()
-        _owed = 0
-    if _answer[1] & 1:
-        pump()
-    if status < 0:
-        raise OSError(status)
+    result = bytearray(_length)
+    if _length and _bus.readinto(result) != _length:
+        _gone()
+    _end(status)
     return result
 
 
@@ -269,20 +310,25 @@ def pump():
     global _pumping
     if _pumping or _masked:
         return
-    _pumping = True
     try:
+        _pumping = True
         while True:
-            n = events.readinto(_event)
-            if n is None:
-                return
-            if n != _EVENT:
-                _gone()
+            if _late:
+                _event[:] = _late.pop(0)
+            elif _event[0] == _NO_EVENT:
+                n = events.readinto(_event)
+                if n is None:
+                    return
+                if n != _EVENT:
+                    _gone()
             kind = _event[0]
+            value = _event[1]
+            which = kind << 16 | _event[2] | _event[3] << 8
             if kind == _EVENT_CLOCK:
                 set_clock(_u64(8), _u64(16), _event[4] | _event[5] << 8 | _event[6] << 16)
-                continue
-            handler = handlers.get(kind << 16 | _event[2] | _event[3] << 8)
+            _event[0] = _NO_EVENT
+            handler = handlers.get(which)
             if handler is not None:
-                handler(_event[1])
+                handler(value)
     finally:
         _pumping = False

@@ -74,8 +74,8 @@ class Bench:
     instead, with `firmware/`, the board's folder and `path` to import from. `state`: folder of flash and NVS (None:
     forgotten at the end). `speed`: bench seconds a desk second. `hosts`: what the terminal's Wi-Fi reaches,
     `"name:port"` to an address here. `access_points`: dicts with `ssid` and optionally `password`, `rssi`, `channel`,
-    `bssid`, `slow_ms`, `up`; None is `ACCESS_POINT`. `wiring`: another wiring.toml. `heap`: bytes, beside the image.
-    `power`: False leaves it switched off. `seed`: of the die that decides how flash and NVS are torn.
+    `bssid`, `slow_ms`, `up`; None is `ACCESS_POINT`. `wiring`: another wiring.toml. `chip_path`: where modules of
+    chips of your own are. `heap`: bytes, beside the image. `power`: False leaves it switched off. `seed`: of the die that decides how flash and NVS are torn.
     """
 
     def __init__(
@@ -90,6 +90,7 @@ class Bench:
         *,
         wiring: str | PathLike | None = None,
         path: Sequence[str | PathLike] = (),
+        chip_path: Sequence[str | PathLike] = (),
         heap: int | None = None,
         power: bool = True,
         seed: int = 1,
@@ -108,6 +109,7 @@ class Bench:
             "seed": seed,
             "wiring": str(Path(wiring).resolve()) if wiring else None,
             "path": [str(Path(p).resolve()) for p in path],
+            "chip_path": [str(Path(p).resolve()) for p in chip_path],
             "heap": heap,
         }
         ours, theirs = socket.socketpair()

@@ -10,7 +10,7 @@ from pathlib import Path
 from microtill.paths import BOARDS, micropython
 
 HEAP = 256 * 1024
-SIM_HEAP = 24 * 1024  # what boards/SIM itself takes (a test measures it), so that the firmware has HEAP to itself
+SIM_HEAP = 32 * 1024  # what boards/SIM itself takes (a test measures it), so that the firmware has HEAP to itself
 CONSOLE_LINES = 10_000
 
 

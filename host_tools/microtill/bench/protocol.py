@@ -5,7 +5,7 @@ from enum import IntEnum
 
 REQUEST = struct.Struct("<BBHI")  # op, sequence, object, payload length
 ANSWER = struct.Struct("<BBhI")  # sequence, flags, status, payload length
-EVENT = struct.Struct("<BBHIQQQ")  # kind, value, object, speed, base bench µs, base monotonic µs, 0
+EVENT = struct.Struct("<BBHIQQQ")  # kind, value, object, speed or missing octets, base bench µs, base monotonic µs, 0
 EVENTS_WAIT = 1  # flag of an answer: the event stream holds something new
 
 
@@ -44,9 +44,11 @@ class Op(IntEnum):
     FLASH_ERASE = 32
     WLAN = 33
     RESOLVE = 34
+    SYNC = 35
 
 
 class Event(IntEnum):
     CLOCK = 0
     PIN = 1
     TIMER = 2
+    RESUME = 3

@@ -23,6 +23,8 @@ from microtill.bench.wlan import AccessPoint, Wlan
 from microtill.paths import BOARDS, FIRMWARE
 
 _BUFFER = 1 << 20
+_LOOKS = 20  # times the bus is looked at before the loop sleeps: a round trip costs less than the sleep would
+_BUSY = 500  # requests taken in before the loop looks at anything else
 _BACKLOG = 64 << 20  # an owner that stops reading loses notifications beyond this
 _EIO = 5
 _RTC_MEMORY = 2048
@@ -37,6 +39,7 @@ class Server:
     """Serves one control socket until it closes. `config` is what `client.Bench` was given."""
 
     def __init__(self, control: socket.socket, config: dict):
+        sys.path += config["chip_path"]
         self.control = control
         self.selector = selectors.DefaultSelector()
         self.clock = Clock(config["speed"])
@@ -77,6 +80,7 @@ class Server:
         self.operations |= {
             Op.RESOLVE: self._resolve,
             Op.HELLO: self._hello,
+            Op.SYNC: lambda _obj, _data: (0, b""),
             Op.RESET: self._reset,
             Op.RTC_SET: self._rtc_set,
             Op.RTC_MEMORY: self._rtc_memory_access,
@@ -166,6 +170,7 @@ class Server:
             self.sim, self.heap + SIM_HEAP + image_size(self.sim) + image_size(self.image)
         )
         self.selector.register(firmware.bus, selectors.EVENT_READ, self._on_bus)
+        self.selector.register(firmware.events, selectors.EVENT_READ, self._on_events)
         self.selector.register(firmware.stdout, selectors.EVENT_READ, self._on_console)
         self.notify("power", on=True, cause=cause)
 
@@ -173,7 +178,7 @@ class Server:
         firmware = self.firmware
         assert firmware
         self.firmware = None
-        for stream in (firmware.bus, firmware.stdout, firmware.stdin):
+        for stream in (firmware.bus, firmware.events, firmware.stdout, firmware.stdin):
             with contextlib.suppress(KeyError):
                 self.selector.unregister(stream)
         return firmware
@@ -185,11 +190,10 @@ class Server:
 
     def _ended(self) -> None:
         """The firmware process ended by itself, or crashed."""
+        assert self.firmware
+        self.firmware.process.wait()
+        self._drain_console()
         firmware = self._let_go()
-        firmware.process.wait()
-        with contextlib.suppress(BlockingIOError):
-            while data := os.read(firmware.stdout, 65536):
-                self._print(self.console.feed(data))
         self._print(self.console.flush())
         self.exit_status = firmware.close()
         self.notify("exit", status=self.exit_status)
@@ -197,34 +201,46 @@ class Server:
     # Requests of the firmware
 
     def _on_bus(self, _mask: int) -> None:
-        firmware = self.firmware
-        assert firmware
+        """Handle what has come, and stay for a moment: the next request is usually a few microseconds away."""
+        looks = _LOOKS
+        for _ in range(_BUSY):
+            firmware = self.firmware
+            if firmware is None or self._restart is not None:
+                return
+            try:
+                n = firmware.bus.recv_into(memoryview(self._buffer)[self._have :], 0, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                looks -= 1
+                if not looks:
+                    return
+                continue
+            except ConnectionResetError:
+                n = 0
+            if not n:
+                self._ended()
+                return
+            looks = _LOOKS
+            self._have += n
+            self._handle_all(firmware)
+
+    def _handle_all(self, firmware: Firmware) -> None:
         view = memoryview(self._buffer)
-        try:
-            n = firmware.bus.recv_into(view[self._have :], 0, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return
-        except ConnectionResetError:
-            n = 0
-        if not n:
-            self._ended()
-            return
-        have = self._have + n
+        have = self._have
         at = 0
-        while have - at >= 8:
-            op, sequence, obj, length = REQUEST.unpack_from(self._buffer, at)
-            end = at + 8 + length
+        while have - at >= REQUEST.size:
+            op, sequence, obj, length = REQUEST.unpack_from(view, at)
+            end = at + REQUEST.size + length
             if end > have:
                 break
-            self._handle(firmware, op, sequence, obj, view[at + 8 : end])
+            self._handle(firmware, op, sequence, obj, view[at + REQUEST.size : end])
             if self.firmware is not firmware or self._restart is not None:
                 return  # cut or reset by this very request
             at = end
         self._have = have - at
         if at and self._have:
-            self._buffer[: self._have] = self._buffer[at:have]
+            view[: self._have] = bytes(view[at:have])
         if self._have == _BUFFER:
-            self.board.violations.append("bench: a request larger than any")
+            self.board.violate("bench: a request larger than any")
             self._kill()
 
     def _handle(self, firmware: Firmware, op: int, sequence: int, obj: int, data: memoryview) -> None:
@@ -243,6 +259,23 @@ class Server:
         self._events_sent = False
         with contextlib.suppress(BrokenPipeError):
             firmware.bus.sendall(ANSWER.pack(sequence, flags, status, len(payload)) + payload)
+
+    def _on_events(self, _mask: int) -> None:
+        """A Ctrl-C struck inside an exchange: say how much of the request is missing, with all that came before done."""
+        firmware = self.firmware
+        assert firmware
+        try:
+            asked = firmware.events.recv(256)
+        except (BlockingIOError, ConnectionResetError):
+            return
+        if not asked:
+            self.selector.unregister(firmware.events)  # it has ended; the bus tells
+            return
+        self._on_bus(0)
+        missing = 0
+        if self._have >= REQUEST.size:
+            missing = REQUEST.size + REQUEST.unpack_from(self._buffer)[3] - self._have
+        self._event(EVENT.pack(Event.RESUME, asked[-1], 0, missing, 0, 0, 0))
 
     def interrupt(self, kind: Event, obj: int, value: int) -> None:
         self._event(EVENT.pack(kind, value, obj, 0, 0, 0, 0))
@@ -310,15 +343,19 @@ class Server:
     # The console
 
     def _on_console(self, _mask: int) -> None:
-        self._drain_console()
-        if self.firmware and self.firmware.process.poll() is not None:
-            self._ended()
+        assert self.firmware
+        if not self._drain_console():
+            # It closed its console, most likely by ending; what it still asked of the bus comes first.
+            self.selector.unregister(self.firmware.stdout)
 
-    def _drain_console(self) -> None:
+    def _drain_console(self) -> bool:
+        """Take in what was printed; False at the end of it."""
         assert self.firmware
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self.firmware.stdout, 65536):
                 self._print(self.console.feed(data))
+            return False
+        return True
 
     def _print(self, lines: list[str]) -> None:
         for line in lines:

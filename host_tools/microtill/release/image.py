@@ -7,6 +7,7 @@ device for its own processor, so that one image has one hash on every board and 
 import hashlib
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -17,6 +18,8 @@ from microtill.paths import BOARDS, BUILD, FIRMWARE
 AS_SOURCE = frozenset({"till/core/fast_viper.py"})
 DATA = frozenset({".bin", ".der", ".json"})
 NOT_SHIPPED = frozenset({"manifest.py", "pyrightconfig.json"})
+_KEPT = 4
+_YOUNG_S = 3600
 _OPTIONS = ("-O2",)  # no assertions; line numbers stay, for the tracebacks of the support log
 
 
@@ -64,8 +67,19 @@ def _build(name: str, files: dict[str, Path], into: Path) -> Path:
         into.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=into, suffix=".new", delete=False) as new:
             new.write(_pack(_compiled(files, contents)))
-        Path(new.name).replace(image)  # whole or not at all: several builds may run at once
+        new_path = Path(new.name)
+        new_path.chmod(0o644)
+        new_path.replace(image)  # whole or not at all: several builds may run at once
+        _prune(into, name)
     return image
+
+
+def _prune(folder: Path, name: str) -> None:
+    """Forget old images of this board; a young one may be about to be opened."""
+    images = sorted(folder.glob(f"{name}-*.romfs"), key=lambda p: p.stat().st_mtime, reverse=True)
+    for old in images[_KEPT:]:
+        if time.time() - old.stat().st_mtime > _YOUNG_S:
+            old.unlink(missing_ok=True)
 
 
 def _compiled(files: dict[str, Path], contents: dict[str, bytes]) -> dict[str, bytes]:

@@ -1,0 +1,59 @@
+"""Short MicroPython scripts on the bench, and chips that only tests have."""
+
+import textwrap
+from pathlib import Path
+
+from microtill.bench.chips.base import SpiChip, SpiSettings
+from microtill.bench.client import Bench
+
+SUPPORT = Path(__file__).parent
+
+LOOPBACK = """
+[bus.loop]
+kind = "spi"
+sck = 12
+mosi = 11
+miso = 13
+[chip.echo]
+model = "support.bench:Echo"
+bus = "loop"
+pins = { CS = 10, OUT = 9 }
+[chip.other]
+model = "support.bench:Echo"
+bus = "loop"
+pins = { CS = 8 }
+[pull]
+up = [21]
+"""
+
+
+class Echo(SpiChip):
+    """Answers each byte with its complement, as its shift register sees it; a byte's top bit drives OUT for 2 ms."""
+
+    pins = ("CS", "OUT")
+
+    def transfer(self, mosi: memoryview, settings: SpiSettings, read: bool) -> bytes | None:
+        assert self.seam
+        self.seam.trace(self, f"{settings.baudrate} {'lsb' if settings.lsb_first else 'msb'} {bytes(mosi[:16]).hex()}")
+        if mosi[0] & 0x80:
+            self.seam.drive(self, "OUT", 1)
+            self.seam.after(2000, lambda: self.seam and self.seam.drive(self, "OUT", 0))
+        return bytes(255 - b for b in mosi) if read else None
+
+
+def bench(folder: Path, script: str, wiring: str = "", **options) -> Bench:
+    """A bench on an empty board (or `wiring`) that runs `script`; `folder` takes the files."""
+    source = folder / "script.py"
+    source.write_text(textwrap.dedent(script))
+    board = folder / "wiring.toml"
+    board.write_text(wiring)
+    return Bench(script=source, wiring=board, chip_path=[SUPPORT.parent], **options)
+
+
+def run(folder: Path, script: str, wiring: str = "", **options) -> list[str]:
+    """The lines that `script` printed, once it has ended well."""
+    with bench(folder, script, wiring, **options) as b:
+        status = b.wait_exit(60)
+        lines = b.console_lines()
+        assert status == 0, "\n".join(lines)
+        return lines
