@@ -1,250 +1,279 @@
-"""Every text of the terminal in English: a line break starts the second line, {names} are filled in by the caller."""
+"""Every text of the terminal in English: a section a string, a text a line (`name text`).
+
+`|` is a line break; {names} are filled in by the caller. Strings and not dictionaries, because a string constant stays
+in flash while a dictionary of three hundred would fill the heap.
+"""
 
 TEXTS = {
-    # What a sale ended in: the first thing a person reads.
-    "outcome.approved": "APPROVED",
-    "outcome.declined": "DECLINED",
-    "outcome.unknown": "UNKNOWN",
-    "outcome.refused": "DECLINED",
-    "outcome.pending": "WAITING",
-    # Response codes (F39): what it is, and what to do next.
-    "rc.00": "Approved",
-    "rc.03": "Not registered\nCall acquirer",
-    "rc.13": "Invalid amount\nEnter it again",
-    "rc.25": "No such sale\nCheck voucher",
-    "rc.51": "Funds too low\nUse other card",
-    "rc.54": "Card expired\nUse other card",
-    "rc.55": "Wrong PIN\nTry again",
-    "rc.61": "Over the limit\nUse other card",
-    "rc.64": "Amounts differ\nCheck original",
-    "rc.65": "Used too often\nUse other card",
-    "rc.68": "Timed out\nDo not repeat",
-    "rc.75": "PIN tries used\nCall issuer",
-    "rc.77": "Batch differs\nSign on again",
-    "rc.90": "Day change\nTry later",
-    "rc.91": "Issuer is down\nTry later",
-    "rc.92": "Line fault\nTry later",
-    "rc.94": "Duplicate\nLook up first",
-    "rc.96": "Host fault\nTry later",
-    "rc.97": "Unit not known\nCall acquirer",
-    "rc.98": "Issuer timeout\nDo not repeat",
-    "rc.99": "PIN format bad\nSign on again",
-    "rc.A0": "Bad check code\nSign on again",
-    "rc.other": "Not accepted\nCall issuer",
+    # What a transaction ended in: the first thing a person reads.
+    "outcome": """
+approved APPROVED
+declined DECLINED
+unknown UNKNOWN
+refused DECLINED
+pending WAITING
+""",
+    # Response codes (F39): what it is | what to do next. Shown large: 14 half-width columns a line.
+    "rc": """
+00 Approved
+03 Not registered|Call acquirer
+13 Invalid amount|Enter it again
+25 No such sale|Check voucher
+51 Funds too low|Use other card
+54 Card expired|Use other card
+55 Wrong PIN|Try again
+61 Over the limit|Use other card
+64 Amounts differ|Check original
+65 Used too often|Use other card
+68 Timed out|Do not repeat
+75 PIN tries used|Call issuer
+77 Batch differs|Sign on again
+90 Day change|Try later
+91 Issuer is down|Try later
+92 Line fault|Try later
+94 Duplicate|Look up first
+96 Host fault|Try later
+97 Unit not known|Call acquirer
+98 Issuer timeout|Do not repeat
+99 PIN format bad|Sign on again
+A0 Bad check code|Sign on again
+other Not accepted|Call issuer
+""",
     # Transactions.
-    "type.sale": "Sale",
-    "type.void": "Void",
-    "type.refund": "Refund",
-    "type.preauth": "Pre-auth",
-    "type.preauth_void": "Pre-auth void",
-    "type.completion": "Completion",
-    "type.completion_void": "Void completion",
-    "type.balance": "Balance",
-    "type.sign_on": "Sign on",
-    "type.sign_off": "Sign off",
-    "type.settle": "Settlement",
-    "type.reversal": "Reversal",
-    "type.advice": "Offline upload",
-    "type.echo": "Line test",
+    "type": """
+sale Sale
+void Void
+refund Refund
+preauth Pre-auth
+preauth_void Pre-auth void
+completion Completion
+completion_void Void completion
+balance Balance
+sign_on Sign on
+sign_off Sign off
+settle Settlement
+reversal Reversal
+advice Offline upload
+echo Line test
+""",
     # The line that is always there.
-    "status.operator": "Op {operator}",
-    "status.signed_off": "No user",
-    "status.online": "Online",
-    "status.connecting": "Linking",
-    "status.offline": "Offline",
-    "status.pending": "Queue {count}",
-    # Keys.
-    "footer.ok": "OK",
-    "footer.cancel": "Cancel",
-    "footer.back": "Back",
-    "footer.void": "Void it",
-    "footer.retry": "Try again",
-    "footer.menu": "Menu",
-    "footer.move": "Move",
-    "footer.zeros": "00",
-    "footer.clear": "Delete",
-    "footer.mode": "Mode",
-    # Screens.
-    "screen.idle": "Enter amount",
-    "screen.idle_menu": "D opens the menu",
-    "screen.sign_on_first": "Sign on first",
-    "screen.amount": "Enter the amount",
-    "screen.present": "Present card or phone",
-    "screen.processing": "Please wait",
-    "screen.reading": "Reading, hold still",
-    "screen.online": "Going online, keep power on",
-    "screen.remove_card": "Remove the card",
-    "screen.two_cards": "Present one card only",
-    "screen.pulled_away": "Card moved, present again",
-    "screen.unknown_sale": "Being reversed\nDo not repeat",
-    "screen.unknown_refund": "Do not repeat\nBeing checked",
-    "screen.not_charged": "Not charged",
-    "screen.reversed": "Sale reversed, not charged",
-    "screen.reversing": "Reversing the last sale",
-    "screen.stopped": "Reversal open, sales stopped",
-    "screen.stopped_hint": "Check the network. Support code {code}",
-    "screen.reader_fault": "Reader fault, recovering",
-    "screen.settling": "Settling, keep power on",
-    "screen.settled": "Settled, totals agree",
-    "screen.unbalanced": "Totals differ, uploading",
-    "screen.signing_on": "Signing on",
-    "screen.signed_on": "Signed on",
-    "screen.starting": "Starting",
-    "screen.self_test": "Self-test",
-    "screen.self_test_failed": "Self-test bad, out of use",
-    "screen.unconfirmed": "Confirm this",
-    "screen.not_provisioned": "No merchant yet",
-    "screen.not_provisioned_hint": "Provision it over USB, or enter an activation code in the menu",
-    "screen.trust": "New acquirer?",
-    "screen.ticket": "New merchant?",
-    "screen.bound": "Merchant bound",
-    "screen.language": "Language 语言",
-    "screen.menu": "Menu",
-    "screen.manage": "Manage",
-    "screen.login": "Log in",
-    "screen.operator": "Operator no.",
-    "screen.pin": "Enter the PIN",
-    "screen.activation_code": "Enter the code",
-    "screen.wifi_choose": "Choose Wi-Fi",
-    "screen.wifi_scanning": "Looking for Wi-Fi",
-    "screen.wifi_password": "Wi-Fi password",
-    "screen.wifi_joining": "Joining the Wi-Fi",
-    "screen.wifi_joined": "Wi-Fi connected",
-    "screen.history": "Look up",
-    "screen.totals": "X totals",
-    "screen.settlement": "Z settlement",
-    "screen.diagnose": "Diagnose",
-    "screen.erase_keys": "Erase keys",
-    "screen.erase_keys_hint": "It can sell again only when bound to a merchant again",
-    "screen.echo_ok": "Line is good",
-    "screen.no_records": "No records",
-    "screen.please_wait": "Please wait",
-    # Menus, in the order of their digits.
-    "menu.sale": "Sale",
-    "menu.void": "Void",
-    "menu.refund": "Refund",
-    "menu.preauth": "Pre-authorisation",
-    "menu.query": "Look up",
-    "menu.settle": "Settle",
-    "menu.sign_on": "Sign on",
-    "menu.print": "Print",
-    "menu.manage": "Manage",
-    "menu.balance": "Balance",
-    "menu.history": "Transactions",
-    "menu.totals": "X totals",
-    "menu.reprint": "Print again",
-    "menu.sign_off": "Sign off",
-    "menu.shift": "Change of shift",
-    "menu.echo": "Line test",
-    "menu.wifi": "Wi-Fi",
-    "menu.language": "Language 语言",
-    "menu.operators": "Operators",
-    "menu.diagnose": "Diagnose",
-    "menu.activate": "Activation code",
-    "menu.bind": "Bind to merchant",
-    "menu.backup": "Back up",
-    "menu.restore": "Restore",
-    "menu.about": "About this unit",
-    "menu.erase_keys": "Erase keys",
+    "status": """
+operator Op {operator}
+signed_off No user
+online Online
+connecting Linking
+offline Offline
+pending Queue {count}
+""",
+    # What the keys do, beside their caps.
+    "footer": """
+ok OK
+cancel Cancel
+back Back
+void Void it
+retry Try again
+menu Menu
+move Move
+zeros 00
+clear Delete
+mode Mode
+""",
+    # What the screens say.
+    "screen": """
+idle Enter amount
+idle_menu D opens the menu
+sign_on_first Sign on first
+amount Enter the amount
+present Present card or phone
+processing Please wait
+reading Reading, hold still
+online Going online, keep power on
+remove_card Remove the card
+two_cards Present one card only
+pulled_away Card moved, present again
+unknown_sale Being reversed|Do not repeat
+unknown_refund Do not repeat|Being checked
+not_charged Not charged
+reversed Sale reversed, not charged
+reversing Reversing the last sale
+stopped Reversal open, sales stopped
+stopped_hint Check the network. Support code {code}
+reader_fault Reader fault, recovering
+settling Settling, keep power on
+settled Settled, totals agree
+unbalanced Totals differ, uploading
+signing_on Signing on
+signed_on Signed on
+starting Starting
+self_test Self-test
+self_test_failed Self-test bad, out of use
+unconfirmed Confirm this
+not_provisioned No merchant yet
+not_provisioned_hint Provision it over USB, or enter an activation code in the menu
+trust New acquirer?
+ticket New merchant?
+bound Merchant bound
+language Language 语言
+menu Menu
+manage Manage
+login Log in
+operator Operator no.
+pin Enter the PIN
+activation_code Enter the code
+wifi_choose Choose Wi-Fi
+wifi_scanning Looking for Wi-Fi
+wifi_password Wi-Fi password
+wifi_joining Joining the Wi-Fi
+wifi_joined Wi-Fi connected
+history Look up
+totals X totals
+settlement Z settlement
+diagnose Diagnose
+erase_keys Erase keys
+erase_keys_hint It can sell again only when bound to a merchant again
+echo_ok Line is good
+no_records No records
+please_wait Please wait
+""",
+    # Menu items.
+    "menu": """
+sale Sale
+void Void
+refund Refund
+preauth Pre-authorisation
+query Look up
+settle Settle
+sign_on Sign on
+print Print
+manage Manage
+balance Balance
+history Transactions
+totals X totals
+reprint Print again
+sign_off Sign off
+shift Change of shift
+echo Line test
+wifi Wi-Fi
+language Language 语言
+operators Operators
+diagnose Diagnose
+activate Activation code
+bind Bind to merchant
+backup Back up
+restore Restore
+about About this unit
+erase_keys Erase keys
+""",
     # What stands before a value.
-    "label.merchant": "Merchant",
-    "label.mid": "Merchant ID",
-    "label.acquirer": "Acquirer",
-    "label.area": "Area",
-    "label.mcc": "MCC",
-    "label.serial": "Serial",
-    "label.tid": "Terminal ID",
-    "label.stan": "Voucher",
-    "label.rrn": "RRN",
-    "label.auth": "Auth code",
-    "label.batch": "Batch",
-    "label.amount": "Amount",
-    "label.card": "Card",
-    "label.time": "Time",
-    "label.operator": "Operator",
-    "label.host": "Host",
-    "label.name": "Name",
-    "label.version": "Version",
-    "label.fingerprint": "Fingerprint",
-    "label.unit": "Unit",
-    "label.firmware": "Firmware",
-    "label.sales": "Sales",
-    "label.refunds": "Refunds",
-    "label.voids": "Voids",
-    "label.count": "Count",
-    "label.net": "Net",
-    "label.wifi": "Wi-Fi",
-    "label.address": "Address",
-    "label.result": "Result",
-    "label.support": "Support code",
-    # Errors, by the key that core/errors.py carries.
-    "error.internal": "Internal error\nRestart it",
-    "error.cancelled": "Cancelled",
-    "error.invalid_value": "Not valid\nEnter it again",
-    "error.crypto": "Security check failed\nCall support",
-    "error.keys_exhausted": "Keys used up\nCall acquirer",
-    "error.storage": "Storage fault\nCall support",
-    "error.journal_full": "Journal full\nSettle first",
-    "error.tampered": "Data altered, out of use\nCall support",
-    "error.reader": "Reader fault, recovering",
-    "error.card_other": "Card not usable here\nUse other card",
-    "error.card_removed": "Card moved, present again",
-    "error.card_collision": "Present one card only",
-    "error.card_retry": "Reading failed\nTry same card",
-    "error.card_declined": "Card declined\nUse other card",
-    "error.card_blocked": "Card blocked\nUse other card",
-    "error.card_expired": "Card expired\nUse other card",
-    "error.card_limit": "Over the card's limit\nUse other card",
-    "error.card_see_phone": "See the phone\nPresent again",
-    "error.link": "Acquirer not reached\nCheck the network",
-    "error.answer": "Answer not verified\nDo not repeat",
-    "error.ticket": "Ticket not for this unit",
-    "error.refused": "Refused by the acquirer",
-    "error.not_provisioned": "No merchant yet",
-    "error.not_signed_on": "Sign on first",
-    "error.clock": "Clock is wrong\nSign on again",
-    "error.pending_reversals": "Reversal open, sales stopped",
-    "error.pin_wrong": "Wrong PIN\nTry again",
-    "error.pin_locked": "PIN locked\nTry later",
-    "error.pin_expired": "PIN expired\nChange it",
-    "error.role": "Not allowed\nAsk supervisor",
-    "error.limit": "Over the limit",
-    "error.busy": "Still busy\nPlease wait",
-    "error.not_found": "No such sale\nCheck voucher",
-    "error.already_voided": "Already voided",
-    "error.unsettled": "Sales not settled\nSettle first",
-    "error.activation_code": "Wrong code\nEnter it again",
+    "label": """
+merchant Merchant
+mid Merchant ID
+acquirer Acquirer
+area Area
+mcc MCC
+serial Serial
+tid Terminal ID
+stan Voucher
+rrn RRN
+auth Auth code
+batch Batch
+amount Amount
+card Card
+time Time
+operator Operator
+host Host
+name Name
+version Version
+fingerprint Fingerprint
+unit Unit
+firmware Firmware
+sales Sales
+refunds Refunds
+voids Voids
+count Count
+net Net
+wifi Wi-Fi
+address Address
+result Result
+support Support code
+""",
+    # Errors, by the key that core/errors.py carries: what it is | what to do.
+    "error": """
+internal Internal error|Restart it
+cancelled Cancelled
+invalid_value Not valid|Enter it again
+crypto Security check failed|Call support
+keys_exhausted Keys used up|Call acquirer
+storage Storage fault|Call support
+journal_full Journal full|Settle first
+tampered Data altered, out of use|Call support
+reader Reader fault, recovering
+card_other Card not usable here|Use other card
+card_removed Card moved, present again
+card_collision Present one card only
+card_retry Reading failed|Try same card
+card_declined Card declined|Use other card
+card_blocked Card blocked|Use other card
+card_expired Card expired|Use other card
+card_limit Over the card's limit|Use other card
+card_see_phone See the phone|Present again
+link Acquirer not reached|Check the network
+answer Answer not verified|Do not repeat
+ticket Ticket not for this unit
+refused Refused by the acquirer
+not_provisioned No merchant yet
+not_signed_on Sign on first
+clock Clock is wrong|Sign on again
+pending_reversals Reversal open, sales stopped
+pin_wrong Wrong PIN|Try again
+pin_locked PIN locked|Try later
+pin_expired PIN expired|Change it
+role Not allowed|Ask supervisor
+limit Over the limit
+busy Still busy|Please wait
+not_found No such sale|Check voucher
+already_voided Already voided
+unsettled Sales not settled|Settle first
+activation_code Wrong code|Enter it again
+settling Settlement not finished|Settle first
+""",
     # Why the acquirer was not reached, or its answer not taken.
-    "reason.no_wifi": "No Wi-Fi",
-    "reason.connecting": "Joining the Wi-Fi",
-    "reason.wifi_password": "Wrong Wi-Fi password",
-    "reason.wifi_not_found": "Wi-Fi not found",
-    "reason.wifi_refused": "Wi-Fi refused",
-    "reason.wifi_weak": "Wi-Fi too weak",
-    "reason.name_not_found": "Host name not found",
-    "reason.refused": "Host refused",
-    "reason.timeout": "No answer from host",
-    "reason.closed": "Host hung up",
-    "reason.link": "Network broke off",
-    "reason.tls": "Encryption failed",
-    "reason.tls_name": "Certificate: wrong host name",
-    "reason.tls_ca": "Certificate: not trusted",
-    "reason.tls_expired": "Certificate: expired",
-    "reason.tls_not_yet": "Certificate: not yet valid",
-    "reason.truncated": "Answer cut off",
-    "reason.oversized": "Answer too long",
-    "reason.malformed": "Answer malformed",
-    "reason.signature": "Answer: bad signature",
-    "reason.http_status": "Host reports a fault",
+    "reason": """
+no_wifi No Wi-Fi
+connecting Joining the Wi-Fi
+wifi_password Wrong Wi-Fi password
+wifi_not_found Wi-Fi not found
+wifi_refused Wi-Fi refused
+wifi_weak Wi-Fi too weak
+name_not_found Host name not found
+refused Host refused
+timeout No answer from host
+closed Host hung up
+link Network broke off
+tls Encryption failed
+tls_name Certificate: wrong host name
+tls_ca Certificate: not trusted
+tls_expired Certificate: expired
+tls_not_yet Certificate: not yet valid
+truncated Answer cut off
+oversized Answer too long
+malformed Answer malformed
+signature Answer: bad signature
+http_status Host reports a fault
+power_cut Power was cut
+""",
     # What a signed refusal asks for.
-    "action.sign_on": "Sign on again",
-    "action.clock": "Clock is wrong\nSign on again",
-    "action.update": "Update needed",
-    "action.suspended": "Unit suspended\nCall acquirer",
-    "action.revoked": "Unit revoked\nCall acquirer",
-    "action.call": "Call acquirer",
-    "language.zh": "中文",
-    "language.en": "English",
-    "reason.power_cut": "Power was cut",
-    "error.settling": "Settlement not finished\nSettle first",
+    "action": """
+sign_on Sign on again
+clock Clock is wrong|Sign on again
+update Update needed
+suspended Unit suspended|Call acquirer
+revoked Unit revoked|Call acquirer
+call Call acquirer
+""",
+    # The languages, each in its own.
+    "language": """
+zh 中文
+en English
+""",
 }

@@ -1,250 +1,275 @@
-"""Every text of the terminal in Chinese. The keys are those of catalogue_en.py; a test holds the two together."""
+"""Every text of the terminal in Chinese, in the form of catalogue_en.py; a test holds the two together."""
 
 TEXTS = {
-    # What a sale ended in: the first thing a person reads.
-    "outcome.approved": "交易成功",
-    "outcome.declined": "交易拒绝",
-    "outcome.unknown": "结果未知",
-    "outcome.refused": "交易拒绝",
-    "outcome.pending": "等待付款",
-    # Response codes (F39): what it is, and what to do next.
-    "rc.00": "交易成功",
-    "rc.03": "商户未登记\n请联系收单行",
-    "rc.13": "金额无效\n请重新输入",
-    "rc.25": "无原交易\n请核对凭证号",
-    "rc.51": "余额不足\n请换卡",
-    "rc.54": "卡已过期\n请换卡",
-    "rc.55": "密码错误\n请重试",
-    "rc.61": "金额超限\n请换卡",
-    "rc.64": "原金额不符\n请核对原交易",
-    "rc.65": "次数超限\n请换卡",
-    "rc.68": "交易超时\n请勿再次收款",
-    "rc.75": "密码次数超限\n请联系发卡行",
-    "rc.77": "批次不符\n请重新签到",
-    "rc.90": "系统日切\n请稍后重试",
-    "rc.91": "发卡行故障\n请稍后重试",
-    "rc.92": "线路故障\n请稍后重试",
-    "rc.94": "重复交易\n请先查询",
-    "rc.96": "系统故障\n请稍后重试",
-    "rc.97": "终端未登记\n请联系收单行",
-    "rc.98": "发卡行超时\n请勿再次收款",
-    "rc.99": "密码格式错\n请重新签到",
-    "rc.A0": "校验错误\n请重新签到",
-    "rc.other": "交易拒绝\n请联系发卡行",
+    # What a transaction ended in: the first thing a person reads.
+    "outcome": """
+approved 交易成功
+declined 交易拒绝
+unknown 结果未知
+refused 交易拒绝
+pending 等待付款
+""",
+    # Response codes (F39): what it is | what to do next. Shown large: 14 half-width columns a line.
+    "rc": """
+00 交易成功
+03 商户未登记|请联系收单行
+13 金额无效|请重新输入
+25 无原交易|请核对凭证号
+51 余额不足|请换卡
+54 卡已过期|请换卡
+55 密码错误|请重试
+61 金额超限|请换卡
+64 原金额不符|请核对原交易
+65 次数超限|请换卡
+68 交易超时|请勿再次收款
+75 密码次数超限|请联系发卡行
+77 批次不符|请重新签到
+90 系统日切|请稍后重试
+91 发卡行故障|请稍后重试
+92 线路故障|请稍后重试
+94 重复交易|请先查询
+96 系统故障|请稍后重试
+97 终端未登记|请联系收单行
+98 发卡行超时|请勿再次收款
+99 密码格式错|请重新签到
+A0 校验错误|请重新签到
+other 交易拒绝|请联系发卡行
+""",
     # Transactions.
-    "type.sale": "消费",
-    "type.void": "撤销",
-    "type.refund": "退货",
-    "type.preauth": "预授权",
-    "type.preauth_void": "预授权撤销",
-    "type.completion": "预授权完成",
-    "type.completion_void": "预授权完成撤销",
-    "type.balance": "余额查询",
-    "type.sign_on": "签到",
-    "type.sign_off": "签退",
-    "type.settle": "结算",
-    "type.reversal": "冲正",
-    "type.advice": "离线上送",
-    "type.echo": "通讯测试",
+    "type": """
+sale 消费
+void 撤销
+refund 退货
+preauth 预授权
+preauth_void 预授权撤销
+completion 预授权完成
+completion_void 预授权完成撤销
+balance 余额查询
+sign_on 签到
+sign_off 签退
+settle 结算
+reversal 冲正
+advice 离线上送
+echo 通讯测试
+""",
     # The line that is always there.
-    "status.operator": "操作员{operator}",
-    "status.signed_off": "未登录",
-    "status.online": "联机",
-    "status.connecting": "连接",
-    "status.offline": "脱机",
-    "status.pending": "待上送{count}",
-    # Keys.
-    "footer.ok": "确认",
-    "footer.cancel": "取消",
-    "footer.back": "返回",
-    "footer.void": "撤销本笔",
-    "footer.retry": "重试",
-    "footer.menu": "菜单",
-    "footer.move": "选择",
-    "footer.zeros": "00",
-    "footer.clear": "删除",
-    "footer.mode": "切换",
-    # Screens.
-    "screen.idle": "输入金额收款",
-    "screen.idle_menu": "按 D 进入菜单",
-    "screen.sign_on_first": "请先签到",
-    "screen.amount": "请输入金额",
-    "screen.present": "请挥卡或出示手机",
-    "screen.processing": "正在处理，请稍候",
-    "screen.reading": "正在读卡，请勿移开",
-    "screen.online": "正在联机，请勿断电",
-    "screen.remove_card": "请移开卡片",
-    "screen.two_cards": "请只出示一张卡",
-    "screen.pulled_away": "读卡中断，请重新挥卡",
-    "screen.unknown_sale": "本笔将自动冲正\n请勿再刷卡",
-    "screen.unknown_refund": "请勿另行退款\n联网后自动核实",
-    "screen.not_charged": "未扣款",
-    "screen.reversed": "上笔已冲正，未扣款",
-    "screen.reversing": "上笔未完成，正在冲正",
-    "screen.stopped": "冲正未完成，暂停交易",
-    "screen.stopped_hint": "请检查网络；支持代码 {code}",
-    "screen.reader_fault": "读卡器故障，正在恢复",
-    "screen.settling": "正在结算，请勿断电",
-    "screen.settled": "结算完成，账平",
-    "screen.unbalanced": "账不平，正在上送明细",
-    "screen.signing_on": "正在签到",
-    "screen.signed_on": "签到成功",
-    "screen.starting": "正在启动",
-    "screen.self_test": "正在自检",
-    "screen.self_test_failed": "自检失败，停止使用",
-    "screen.unconfirmed": "上笔请确认",
-    "screen.not_provisioned": "未绑定商户",
-    "screen.not_provisioned_hint": "请用电脑烧录，或在菜单中输入激活码",
-    "screen.trust": "信任此收单行",
-    "screen.ticket": "确认绑定商户",
-    "screen.bound": "已绑定商户",
-    "screen.language": "语言 Language",
-    "screen.menu": "菜单",
-    "screen.manage": "管理",
-    "screen.login": "操作员登录",
-    "screen.operator": "操作员号",
-    "screen.pin": "请输入密码",
-    "screen.activation_code": "请输入激活码",
-    "screen.wifi_choose": "选择无线网络",
-    "screen.wifi_scanning": "正在搜索无线网络",
-    "screen.wifi_password": "无线网络密码",
-    "screen.wifi_joining": "正在连接无线网络",
-    "screen.wifi_joined": "无线网络已连接",
-    "screen.history": "交易查询",
-    "screen.totals": "交易统计 X",
-    "screen.settlement": "结算单 Z",
-    "screen.diagnose": "诊断",
-    "screen.erase_keys": "清除密钥",
-    "screen.erase_keys_hint": "清除后必须重新绑定商户才能收款",
-    "screen.echo_ok": "通讯正常",
-    "screen.no_records": "没有记录",
-    "screen.please_wait": "请稍候",
-    # Menus, in the order of their digits.
-    "menu.sale": "消费",
-    "menu.void": "撤销",
-    "menu.refund": "退货",
-    "menu.preauth": "预授权",
-    "menu.query": "查询",
-    "menu.settle": "结算",
-    "menu.sign_on": "签到",
-    "menu.print": "打印",
-    "menu.manage": "管理",
-    "menu.balance": "余额查询",
-    "menu.history": "流水",
-    "menu.totals": "交易统计 X",
-    "menu.reprint": "重打印",
-    "menu.sign_off": "签退",
-    "menu.shift": "交接班",
-    "menu.echo": "通讯测试",
-    "menu.wifi": "无线网络",
-    "menu.language": "语言 Language",
-    "menu.operators": "操作员管理",
-    "menu.diagnose": "诊断",
-    "menu.activate": "激活码",
-    "menu.bind": "绑定商户",
-    "menu.backup": "备份",
-    "menu.restore": "恢复",
-    "menu.about": "关于本机",
-    "menu.erase_keys": "清除密钥",
+    "status": """
+operator 操作员{operator}
+signed_off 未登录
+online 联机
+connecting 连接
+offline 脱机
+pending 待上送{count}
+""",
+    # What the keys do, beside their caps.
+    "footer": """
+ok 确认
+cancel 取消
+back 返回
+void 撤销本笔
+retry 重试
+menu 菜单
+move 选择
+zeros 00
+clear 删除
+mode 切换
+""",
+    # What the screens say.
+    "screen": """
+idle 输入金额收款
+idle_menu 按 D 进入菜单
+sign_on_first 请先签到
+amount 请输入金额
+present 请挥卡或出示手机
+processing 正在处理，请稍候
+reading 正在读卡，请勿移开
+online 正在联机，请勿断电
+remove_card 请移开卡片
+two_cards 请只出示一张卡
+pulled_away 读卡中断，请重新挥卡
+unknown_sale 本笔将自动冲正|请勿再刷卡
+unknown_refund 请勿另行退款|联网后自动核实
+not_charged 未扣款
+reversed 上笔已冲正，未扣款
+reversing 上笔未完成，正在冲正
+stopped 冲正未完成，暂停交易
+stopped_hint 请检查网络；支持代码 {code}
+reader_fault 读卡器故障，正在恢复
+settling 正在结算，请勿断电
+settled 结算完成，账平
+unbalanced 账不平，正在上送明细
+signing_on 正在签到
+signed_on 签到成功
+starting 正在启动
+self_test 正在自检
+self_test_failed 自检失败，停止使用
+unconfirmed 上笔请确认
+not_provisioned 未绑定商户
+not_provisioned_hint 请用电脑烧录，或在菜单中输入激活码
+trust 信任此收单行
+ticket 确认绑定商户
+bound 已绑定商户
+language 语言 Language
+menu 菜单
+manage 管理
+login 操作员登录
+operator 操作员号
+pin 请输入密码
+activation_code 请输入激活码
+wifi_choose 选择无线网络
+wifi_scanning 正在搜索无线网络
+wifi_password 无线网络密码
+wifi_joining 正在连接无线网络
+wifi_joined 无线网络已连接
+history 交易查询
+totals 交易统计 X
+settlement 结算单 Z
+diagnose 诊断
+erase_keys 清除密钥
+erase_keys_hint 清除后必须重新绑定商户才能收款
+echo_ok 通讯正常
+no_records 没有记录
+please_wait 请稍候
+""",
+    # Menu items.
+    "menu": """
+sale 消费
+void 撤销
+refund 退货
+preauth 预授权
+query 查询
+settle 结算
+sign_on 签到
+print 打印
+manage 管理
+balance 余额查询
+history 流水
+totals 交易统计 X
+reprint 重打印
+sign_off 签退
+shift 交接班
+echo 通讯测试
+wifi 无线网络
+language 语言 Language
+operators 操作员管理
+diagnose 诊断
+activate 激活码
+bind 绑定商户
+backup 备份
+restore 恢复
+about 关于本机
+erase_keys 清除密钥
+""",
     # What stands before a value.
-    "label.merchant": "商户",
-    "label.mid": "商户号",
-    "label.acquirer": "收单机构",
-    "label.area": "地区",
-    "label.mcc": "行业 MCC",
-    "label.serial": "序号",
-    "label.tid": "终端号",
-    "label.stan": "凭证号",
-    "label.rrn": "参考号",
-    "label.auth": "授权码",
-    "label.batch": "批次号",
-    "label.amount": "金额",
-    "label.card": "卡号",
-    "label.time": "时间",
-    "label.operator": "操作员",
-    "label.host": "主机",
-    "label.name": "名称",
-    "label.version": "版本",
-    "label.fingerprint": "指纹",
-    "label.unit": "机身号",
-    "label.firmware": "固件",
-    "label.sales": "消费",
-    "label.refunds": "退货",
-    "label.voids": "撤销",
-    "label.count": "笔数",
-    "label.net": "净额",
-    "label.wifi": "无线网络",
-    "label.address": "地址",
-    "label.result": "结果",
-    "label.support": "支持代码",
-    # Errors, by the key that core/errors.py carries.
-    "error.internal": "内部错误\n请重启",
-    "error.cancelled": "已取消",
-    "error.invalid_value": "输入无效\n请重新输入",
-    "error.crypto": "安全校验失败\n请联系支持",
-    "error.keys_exhausted": "密钥已用尽\n请联系收单行",
-    "error.storage": "存储故障\n请联系支持",
-    "error.journal_full": "流水已满\n请先结算",
-    "error.tampered": "数据被改，停止使用\n请联系支持",
-    "error.reader": "读卡器故障，正在恢复",
-    "error.card_other": "此卡不能使用\n请换卡",
-    "error.card_removed": "读卡中断，请重新挥卡",
-    "error.card_collision": "请只出示一张卡",
-    "error.card_retry": "读卡失败\n请再次出示",
-    "error.card_declined": "卡片拒绝\n请换卡",
-    "error.card_blocked": "卡片已锁\n请换卡",
-    "error.card_expired": "卡已过期\n请换卡",
-    "error.card_limit": "超过此卡限额\n请换卡",
-    "error.card_see_phone": "请看手机\n然后再出示",
-    "error.link": "无法联系收单行\n请检查网络",
-    "error.answer": "应答无法核实\n请勿再次收款",
-    "error.ticket": "绑定文件不能用于本机",
-    "error.refused": "收单行拒绝本终端",
-    "error.not_provisioned": "未绑定商户",
-    "error.not_signed_on": "请先签到",
-    "error.clock": "时钟不准\n请重新签到",
-    "error.pending_reversals": "冲正未完成，暂停交易",
-    "error.pin_wrong": "密码错误\n请重试",
-    "error.pin_locked": "密码次数超限\n请稍后再试",
-    "error.pin_expired": "密码已到期\n请修改密码",
-    "error.role": "无此权限\n请由主管操作",
-    "error.limit": "金额超限",
-    "error.busy": "正在处理上一笔\n请稍候",
-    "error.not_found": "没有这笔交易\n请核对凭证号",
-    "error.already_voided": "本笔已撤销",
-    "error.unsettled": "有未结算交易\n请先结算",
-    "error.activation_code": "激活码有误\n请重新输入",
+    "label": """
+merchant 商户
+mid 商户号
+acquirer 收单机构
+area 地区
+mcc 行业 MCC
+serial 序号
+tid 终端号
+stan 凭证号
+rrn 参考号
+auth 授权码
+batch 批次号
+amount 金额
+card 卡号
+time 时间
+operator 操作员
+host 主机
+name 名称
+version 版本
+fingerprint 指纹
+unit 机身号
+firmware 固件
+sales 消费
+refunds 退货
+voids 撤销
+count 笔数
+net 净额
+wifi 无线网络
+address 地址
+result 结果
+support 支持代码
+""",
+    # Errors, by the key that core/errors.py carries: what it is | what to do.
+    "error": """
+internal 内部错误|请重启
+cancelled 已取消
+invalid_value 输入无效|请重新输入
+crypto 安全校验失败|请联系支持
+keys_exhausted 密钥已用尽|请联系收单行
+storage 存储故障|请联系支持
+journal_full 流水已满|请先结算
+tampered 数据被改，停止使用|请联系支持
+reader 读卡器故障，正在恢复
+card_other 此卡不能使用|请换卡
+card_removed 读卡中断，请重新挥卡
+card_collision 请只出示一张卡
+card_retry 读卡失败|请再次出示
+card_declined 卡片拒绝|请换卡
+card_blocked 卡片已锁|请换卡
+card_expired 卡已过期|请换卡
+card_limit 超过此卡限额|请换卡
+card_see_phone 请看手机|然后再出示
+link 无法联系收单行|请检查网络
+answer 应答无法核实|请勿再次收款
+ticket 绑定文件不能用于本机
+refused 收单行拒绝本终端
+not_provisioned 未绑定商户
+not_signed_on 请先签到
+clock 时钟不准|请重新签到
+pending_reversals 冲正未完成，暂停交易
+pin_wrong 密码错误|请重试
+pin_locked 密码次数超限|请稍后再试
+pin_expired 密码已到期|请修改密码
+role 无此权限|请由主管操作
+limit 金额超限
+busy 正在处理上一笔|请稍候
+not_found 没有这笔交易|请核对凭证号
+already_voided 本笔已撤销
+unsettled 有未结算交易|请先结算
+activation_code 激活码有误|请重新输入
+settling 结算未完成|请先完成结算
+""",
     # Why the acquirer was not reached, or its answer not taken.
-    "reason.no_wifi": "没有无线网络",
-    "reason.connecting": "正在连接无线网络",
-    "reason.wifi_password": "无线网络密码错误",
-    "reason.wifi_not_found": "找不到该无线网络",
-    "reason.wifi_refused": "无线网络拒绝连接",
-    "reason.wifi_weak": "无线网络信号太弱",
-    "reason.name_not_found": "找不到主机名",
-    "reason.refused": "主机拒绝连接",
-    "reason.timeout": "主机没有应答",
-    "reason.closed": "连接被主机关闭",
-    "reason.link": "网络连接中断",
-    "reason.tls": "加密连接失败",
-    "reason.tls_name": "主机证书名称不符",
-    "reason.tls_ca": "主机证书不受信任",
-    "reason.tls_expired": "主机证书已过期",
-    "reason.tls_not_yet": "主机证书尚未生效",
-    "reason.truncated": "应答不完整",
-    "reason.oversized": "应答过长",
-    "reason.malformed": "应答格式错误",
-    "reason.signature": "应答签名错误",
-    "reason.http_status": "主机报告错误",
+    "reason": """
+no_wifi 没有无线网络
+connecting 正在连接无线网络
+wifi_password 无线网络密码错误
+wifi_not_found 找不到该无线网络
+wifi_refused 无线网络拒绝连接
+wifi_weak 无线网络信号太弱
+name_not_found 找不到主机名
+refused 主机拒绝连接
+timeout 主机没有应答
+closed 连接被主机关闭
+link 网络连接中断
+tls 加密连接失败
+tls_name 主机证书名称不符
+tls_ca 主机证书不受信任
+tls_expired 主机证书已过期
+tls_not_yet 主机证书尚未生效
+truncated 应答不完整
+oversized 应答过长
+malformed 应答格式错误
+signature 应答签名错误
+http_status 主机报告错误
+power_cut 中途断电
+""",
     # What a signed refusal asks for.
-    "action.sign_on": "请重新签到",
-    "action.clock": "时钟不准\n请重新签到",
-    "action.update": "请升级软件",
-    "action.suspended": "本终端已停用\n请联系收单行",
-    "action.revoked": "本终端已吊销\n请联系收单行",
-    "action.call": "请联系收单行",
-    "language.zh": "中文",
-    "language.en": "English",
-    "reason.power_cut": "中途断电",
-    "error.settling": "结算未完成\n请先完成结算",
+    "action": """
+sign_on 请重新签到
+clock 时钟不准|请重新签到
+update 请升级软件
+suspended 本终端已停用|请联系收单行
+revoked 本终端已吊销|请联系收单行
+call 请联系收单行
+""",
+    # The languages, each in its own.
+    "language": """
+zh 中文
+en English
+""",
 }

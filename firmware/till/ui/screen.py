@@ -38,6 +38,15 @@ def _layout(display, canvas):
     raise ValueError("no layout for %d x %d" % (display.width, display.height))
 
 
+def _catalogue(language: str) -> dict:
+    name = "catalogue_" + language
+    texts = __import__("till.ui." + name, None, None, ("TEXTS",)).TEXTS
+    # One catalogue at a time: where the firmware runs from files, its strings are in the heap.
+    del sys.modules["till.ui." + name]
+    delattr(sys.modules["till.ui"], name)
+    return texts
+
+
 class Screen:
     """Each method draws a whole screen and sends the rows that changed. `language` may be set at any time.
 
@@ -68,9 +77,7 @@ class Screen:
             raise ValueError("language")
         if language == self._language:
             return
-        name = "till.ui.catalogue_" + language
-        self._texts = __import__(name, None, None, ("TEXTS",)).TEXTS
-        sys.modules.pop(name, None)  # one catalogue at a time in memory
+        self._texts = _catalogue(language)
         self._language = language
         if self._again:
             method, args = self._again
@@ -79,18 +86,29 @@ class Screen:
 
     def text(self, key: str, **fields) -> str:
         """The text of a catalogue key with its {names} filled in. An unknown key comes back as it is, to be seen."""
-        text = self._texts.get(key, key)
+        text = self._find(key)
+        if text is None:
+            return key
         for name, value in fields.items():
             text = text.replace("{" + name + "}", str(value))
         return text
 
     def has(self, key: str) -> bool:
-        return key in self._texts
+        return self._find(key) is not None
+
+    def _find(self, key: str) -> str | None:
+        section, _, name = key.partition(".")
+        texts = self._texts.get(section, "")
+        at = texts.find("\n" + name + " ")
+        if at < 0:
+            return None
+        start = at + len(name) + 2
+        return texts[start : texts.find("\n", start)].replace("|", "\n")
 
     def reason_lines(self, rc: str) -> list:
         """The two lines for the cashier of a response code (F39)."""
         key = "rc." + rc
-        return self.text(key if key in self._texts else "rc.other").split("\n")
+        return self.text(key if self.has(key) else "rc.other").split("\n")
 
     def status(self, operator: str, link: str, pending: int, clock: str) -> None:
         """The line that is always there: operator number ("" when none is logged in), link `online`, `connecting` or

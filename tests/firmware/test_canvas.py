@@ -1,0 +1,154 @@
+from array import array
+
+from till.ui.canvas import Canvas
+from till.ui.font import Font
+
+
+class Display:
+    width = 240
+    height = 320
+
+    def __init__(self):
+        self.buffer = bytearray(240 * 320 // 2)
+        self.flushed = []
+
+    def flush(self, y0, y1):
+        self.flushed.append((y0, y1))
+
+    def pixel(self, x, y):
+        byte = self.buffer[(y * 240 + x) // 2]
+        return byte & 15 if x & 1 else byte >> 4
+
+    def picture(self, x, y, width, height):
+        return ["".join(".#"[self.pixel(x + i, y + j) == 7] for i in range(width)) for j in range(height)]
+
+
+def make():
+    display = Display()
+    return display, Canvas(display, Font())
+
+
+def test_text_is_the_glyph_in_its_colours():
+    display, canvas = make()
+    assert canvas.text(10, 20, "0", 7, 2) == 18
+    assert display.picture(10, 20, 8, 16) == [
+        "........",
+        "........",
+        "........",
+        "........",
+        "...##...",
+        "..#..#..",
+        ".#....#.",
+        ".#...##.",
+        ".#..#.#.",
+        ".#.#..#.",
+        ".##...#.",
+        ".#....#.",
+        "..#..#..",
+        "...##...",
+        "........",
+        "........",
+    ]
+    assert display.pixel(10, 20) == 2 and display.pixel(9, 20) == 0 and display.pixel(18, 20) == 0
+    assert display.pixel(10, 19) == 0 and display.pixel(10, 36) == 0
+
+
+def test_odd_places_move_left_and_sizes_multiply():
+    display, canvas = make()
+    assert canvas.text(11, 0, "1", 7, 2) == 18
+    for scale in (1, 2, 3, 4):
+        assert canvas.text(0, 64, "1商", 7, 2, scale) == 24 * scale
+        assert display.pixel(24 * scale - 1, 64 + 16 * scale - 1) in (2, 7)
+        assert display.pixel(24 * scale, 64) == 0
+
+
+def test_glyphs_that_would_leave_the_panel_are_left_out():
+    display, canvas = make()
+    before = bytes(display.buffer)
+    assert canvas.text(236, 0, "商", 7, 2) == 236
+    canvas.text(0, 310, "A", 7, 2)
+    canvas.text(0, -1, "A", 7, 2)
+    assert bytes(display.buffer) == before
+    assert canvas.text(-16, 0, "商A", 7, 2) == 8
+    assert display.pixel(0, 0) == 2
+
+
+def test_flush_sends_what_was_touched_once():
+    display, canvas = make()
+    canvas.rect(0, 10, 5, 5, 1)
+    canvas.rect(0, 15, 5, 5, 1)  # touches the first
+    canvas.text(0, 100, "A", 7, 2)
+    canvas.rect(0, 102, 5, 2, 1)  # inside the text
+    canvas.flush()
+    assert sorted(display.flushed) == [(10, 20), (100, 116)]
+    canvas.flush()
+    assert len(display.flushed) == 2
+    canvas.rect(0, -4, 5, 6, 1)
+    canvas.rect(0, 318, 5, 9, 1)
+    canvas.flush()
+    assert sorted(display.flushed[2:]) == [(0, 2), (318, 320)]
+
+
+def test_many_spans_are_joined_not_lost():
+    display, canvas = make()
+    for y in range(0, 320, 20):
+        canvas.rect(0, y, 1, 1, 3)
+    canvas.flush()
+    sent = [False] * 320
+    for y0, y1 in display.flushed:
+        for y in range(y0, y1):
+            assert not sent[y]
+            sent[y] = True
+    assert all([sent[y] for y in range(0, 320, 20)])  # noqa: C419
+
+
+def test_shapes_mark_their_rows():
+    display, canvas = make()
+    canvas.box(10, 10, 20, 10, 3, 7)
+    canvas.disc(100, 100, 8, 7)
+    canvas.polygon(50, 200, array("h", (0, -5, 5, 5, -5, 5)), 7)
+    canvas.outline(0, 300, 10, 10, 7)
+    canvas.flush()
+    assert sorted(display.flushed) == [(10, 20), (92, 109), (195, 206), (300, 310)]
+    for y in range(320):
+        inked = 7 in [display.pixel(x, y) for x in range(240)]
+        covered = any([y0 <= y < y1 for y0, y1 in display.flushed])  # noqa: C419
+        assert covered or not inked, y
+    assert display.pixel(10, 10) == 0 and display.pixel(20, 10) == 7  # round corner
+
+
+def test_wrap_breaks_at_words_and_between_chinese_characters():
+    _, canvas = make()
+    assert canvas.wrap("Present card or phone", 96) == ["Present card", "or phone"]
+    assert canvas.wrap("请挥卡或出示手机", 64) == ["请挥卡或", "出示手机"]
+    assert canvas.wrap("one\n二三", 240) == ["one", "二三"]
+    assert canvas.wrap("", 240) == [""]
+    assert canvas.wrap("abcdefghij", 32) == ["abcd", "efgh", "ij"]
+    assert canvas.wrap("按 D 进入菜单", 64) == ["按 D 进", "入菜单"]
+
+
+def test_no_line_starts_with_punctuation_or_ends_with_an_opening_bracket():
+    _, canvas = make()
+    assert canvas.wrap("正在读卡，请稍候。", 64) == ["正在读", "卡，请稍", "候。"]
+    assert canvas.wrap("金额（元）", 48) == ["金额", "（元）"]
+    for width in range(48, 200, 16):
+        for line in canvas.wrap("读卡中断，请重新挥卡；不要移开（三秒）。", width):
+            assert line[0] not in "，；）。" and line[-1] != "（", (width, line)
+            assert canvas.font.width(line) <= width
+
+
+def test_balance_prefers_a_break_behind_a_comma():
+    _, canvas = make()
+    assert canvas.balance("上笔已冲正，未扣款", 224, 2) == ["上笔已冲正，", "未扣款"]
+    assert canvas.balance("Settled, totals agree", 224, 2) == ["Settled,", "totals agree"]
+    assert canvas.balance("请挥卡或出示手机", 224, 2) == ["请挥卡或", "出示手机"]
+    assert canvas.balance("Approved now", 64) == ["Approved", "now"]  # no word is broken to even out lines
+
+
+def test_fit_ends_with_an_ellipsis():
+    _, canvas = make()
+    assert canvas.fit("星星超市", 64) == "星星超市"
+    assert canvas.fit("星星超市大学店", 64) == "星星超…"
+    assert canvas.fit("abcdef", 40) == "abcd…"
+    for width in range(8, 100, 4):
+        assert canvas.font.width(canvas.fit("商户 merchant 一号店", width)) <= width
