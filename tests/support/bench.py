@@ -41,6 +41,13 @@ class Echo(SpiChip):
         return bytes(255 - b for b in mosi) if read else None
 
 
+class Broken(Echo):
+    """A model with a fault of its own."""
+
+    def transfer(self, mosi: memoryview, settings: SpiSettings, read: bool) -> bytes | None:
+        raise RuntimeError("a fault of the model")
+
+
 def bench(folder: Path, script: str, wiring: str = "", **options) -> Bench:
     """A bench on an empty board (or `wiring`) that runs `script`; `folder` takes the files."""
     source = folder / "script.py"

@@ -74,8 +74,9 @@ class Bench:
     instead, with `firmware/`, the board's folder and `path` to import from. `state`: folder of flash and NVS (None:
     forgotten at the end). `speed`: bench seconds a desk second. `hosts`: what the terminal's Wi-Fi reaches,
     `"name:port"` to an address here. `access_points`: dicts with `ssid` and optionally `password`, `rssi`, `channel`,
-    `bssid`, `slow_ms`, `up`; None is `ACCESS_POINT`. `wiring`: another wiring.toml. `chip_path`: where modules of
-    chips of your own are. `heap`: bytes, beside the image. `power`: False leaves it switched off. `seed`: of the die that decides how flash and NVS are torn.
+    `bssid`, `slow_ms`, `up`; None is `ACCESS_POINT`. `wiring`: another wiring.toml. `chip_path`: folders of your own
+    chips' modules. `heap`: bytes, beside the image. `power`: False leaves it switched off. `seed`: of the die that
+    decides how flash and NVS are torn.
     """
 
     def __init__(

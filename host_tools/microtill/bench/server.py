@@ -261,7 +261,7 @@ class Server:
             firmware.bus.sendall(ANSWER.pack(sequence, flags, status, len(payload)) + payload)
 
     def _on_events(self, _mask: int) -> None:
-        """A Ctrl-C struck inside an exchange: say how much of the request is missing, with all that came before done."""
+        """A Ctrl-C struck inside an exchange: do all that has come, then say how much of the request is missing."""
         firmware = self.firmware
         assert firmware
         try:

@@ -79,7 +79,8 @@ class Wlan:
         """The radio is off: power cut, reset, or `active(False)`."""
         self._cancel()
         self._started = False
-        self._wanted: tuple[str, str] | None = None
+        self._network: tuple[str, str] | None = None  # the driver keeps it: connect() without a name joins it again
+        self._wanted = False
         self._joined: AccessPoint | None = None
         self.connected = False
         self._reason = 0
@@ -153,9 +154,10 @@ class Wlan:
             return -_STATE, b""  # esp_wifi_set_config while the station is connecting
         ssid, password = json.loads(data)
         if ssid is not None:
-            self._wanted = (ssid, password or "")
-        if self._wanted is None:
+            self._network = (ssid, password or "")
+        if self._network is None:
             return -_STATE, b""
+        self._wanted = True
         if self.connected:
             self._leave()
         self._reason = 0
@@ -166,9 +168,9 @@ class Wlan:
     def _disconnect(self, _data: bytes) -> Answer:
         if not self._started:
             return -_NOT_STARTED, b""
-        had = self._wanted is not None and (self.connected or self._due is not None)
+        had = self._wanted and (self.connected or self._due is not None)
         self._cancel()
-        self._wanted = None
+        self._wanted = False
         if self.connected:
             self._leave()
         if had:
@@ -203,8 +205,8 @@ class Wlan:
     # What happens on the air
 
     def _try(self) -> None:
-        assert self._wanted
-        ssid, password = self._wanted
+        assert self._network
+        ssid, password = self._network
         ap = next((ap for ap in self.access_points if ap.ssid == ssid and ap.up), None)
         if ap is None:
             self._after(SCAN_US, lambda: self._failed(NO_AP_FOUND))

@@ -61,7 +61,9 @@ class NorFlash:
 
     def tear_program(self, address: int, data: bytes) -> int:
         """The supply fails during `program`: the front is written, one byte in part. Returns how many whole bytes."""
-        whole = self._random.choice((0, len(data) // 2, max(len(data) - 1, 0), self._random.randrange(len(data) + 1)))
+        whole = self._random.choice(
+            (0, len(data) // 2, max(len(data) - 1, 0), len(data), self._random.randint(0, len(data)))
+        )
         part = bytearray(data[:whole])
         if whole < len(data):
             part.append(data[whole] | self._random.randrange(256))  # some of its bits are not cleared yet
