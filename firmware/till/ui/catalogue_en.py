@@ -59,7 +59,7 @@ echo Line test
     # The line that is always there.
     "status": """
 operator Op {operator}
-signed_off No user
+signed_off Op --
 online Online
 connecting Linking
 offline Offline
