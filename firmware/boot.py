@@ -1,5 +1,5 @@
-"""Runs first: room for a traceback when memory is full, even inside an interrupt."""
+"""Runs first: collect garbage early and often, so that the heap stays in one piece over weeks."""
 
-import micropython
+import gc
 
-micropython.alloc_emergency_exception_buf(200)
+gc.threshold(48 * 1024)

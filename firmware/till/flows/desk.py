@@ -3,6 +3,7 @@
 from micropython import const
 
 from till.core.errors import Cancelled, TillError
+from till.flows.consent import put_question
 from till.flows.menu import menu
 from till.flows.outcome import show_outcome
 from till.flows.sale import sale
@@ -11,12 +12,13 @@ _WATCH_MS = const(250)
 _NOTICE_MS = const(8000)
 
 
-async def desk(counter, reader, payments, terminal, instruments, settings, log) -> None:
+async def desk(counter, reader, payments, terminal, instruments, settings, log, consent) -> None:
     """For ever: one flow after another. Whatever goes wrong in one ends on the screen, never in a silent restart."""
     while True:
         try:
             await show_unseen(counter, payments)
-            key = await _rest(counter, payments)
+            await put_question(counter, consent)
+            key = await _rest(counter, payments, consent)
             if key == "MENU":
                 await menu(counter, payments, settings)
             elif key is not None:
@@ -52,13 +54,13 @@ async def notice(counter, key: str, detail_key: str = "") -> None:
     await counter.key(_NOTICE_MS)
 
 
-async def _rest(counter, payments):
-    """The key that starts something; None when an outcome has come in that nobody has seen."""
-    counter.screen.idle(payments.merchant, payments.identity.tid, _obstacle(counter.screen, payments))
+async def _rest(counter, payments, consent):
+    """The key that starts something; None when something else has come up that a person must see first."""
+    counter.screen.idle(payments.merchant["name"], payments.identity.tid, _obstacle(counter.screen, payments))
     waiting = payments.reversals_pending()
     while True:
         key = await counter.key(_WATCH_MS)
         if key == "MENU" or (key and "0" <= key <= "9"):
             return key
-        if payments.has_unseen() or waiting != payments.reversals_pending():
+        if consent.question or payments.has_unseen() or waiting != payments.reversals_pending():
             return None

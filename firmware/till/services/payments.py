@@ -67,8 +67,8 @@ class Payments:
         return self._acquirer.identity.currency
 
     @property
-    def merchant(self) -> str:
-        """The merchant's name."""
+    def merchant(self) -> dict:
+        """The merchant: `name`, and perhaps `address` and `phone`."""
         return self._acquirer.identity.merchant
 
     @property

@@ -48,7 +48,9 @@ async def make_ready(signer, journal, counter, log) -> None:
         if counter.idle_ms() < _LOOK_MS:
             continue
         try:
-            if not (signer.prepare() or journal.prepare()):
+            if not signer.prepared:
+                signer.prepare()
+            elif not journal.prepare():
                 gc.collect()
         except TillError as e:
             log.error("upkeep", e)

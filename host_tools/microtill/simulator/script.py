@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from microtill.bench import reading
 from microtill.simulator.world import World
 
 KEYS = (*"0123456789", "OK", "UP", "DOWN", "CLEAR", "CANCEL", "MENU")
@@ -201,13 +200,6 @@ class Player:
             if broken:
                 raise ScriptFailed(f"line {command.line}: {command}: a chip was used wrongly: {broken[0]}")
 
-    def screen(self) -> list[str]:
-        """The lines of text on the panel, read from its pixels, top to bottom."""
-        return [line[3] for line in reading.read_lines(self.bench.frame())]
-
-    def _shows(self, text: str) -> bool:
-        return reading.contains(self.bench.frame(), text)
-
     def _key(self, *keys: str) -> None:
         self.bench.key(*keys)
 
@@ -244,16 +236,16 @@ class Player:
                 self.bench.set_speed(1.0)
 
     def _wait(self, text: str, seconds: float) -> None:
-        if not self._until(lambda: self._shows(text), seconds):
-            raise ScriptFailed(f"not on the panel within {seconds:g} s; there is {self.screen()}")
+        if not self._until(lambda: self.world.shows(text), seconds):
+            raise ScriptFailed(f"not on the panel within {seconds:g} s; there is {self.world.read_screen()}")
 
     def _expect(self, text: str) -> None:
-        if not self._shows(text):
-            raise ScriptFailed(f"not on the panel; there is {self.screen()}")
+        if not self.world.shows(text):
+            raise ScriptFailed(f"not on the panel; there is {self.world.read_screen()}")
 
     def _absent(self, text: str) -> None:
-        if self._shows(text):
-            raise ScriptFailed(f"is on the panel: {self.screen()}")
+        if self.world.shows(text):
+            raise ScriptFailed(f"is on the panel: {self.world.read_screen()}")
 
     def _sleep(self, seconds: float) -> None:
         self.bench.set_speed(SLEEP_SPEED)

@@ -9,6 +9,7 @@ from microtill.bench import reading
 from microtill.bench.client import Bench
 from microtill.device.console import Console
 from microtill.device.provisioning import Acquirer, provision
+from microtill.simulator.texts import texts
 
 NETWORK = "till-demo"
 PASSWORD = "demo-network-password"  # of a network that exists on the bench only
@@ -79,20 +80,26 @@ class World:
         asked: set[str] = set()
 
         def consent(what: str) -> None:
-            if what not in asked and self.shows(_QUESTIONS[what]):
+            if what not in asked and self.shows(*texts(f"screen.{what}")):
                 asked.add(what)
                 self.bench.key("OK")
 
         provision(self.console, desk, self.acquirer.trust, self.acquirer.tid, [(NETWORK, PASSWORD)], consent, say)
 
-    def shows(self, texts: tuple[str, ...]) -> bool:
-        """Whether any of `texts` is on the panel."""
+    def shows(self, *wanted: str) -> bool:
+        """Whether any of `wanted` is on the panel."""
         frame = self.bench.frame()
-        return any(reading.contains(frame, text) for text in texts)
+        pixels = frame.tobytes()
+        return any(reading.contains(pixels, text, frame.width) for text in wanted)
+
+    def read_screen(self) -> list[str]:
+        """The lines of text on the panel, read from its pixels, top to bottom."""
+        frame = self.bench.frame()
+        return [line[3] for line in reading.read_lines(frame.tobytes(), frame.width)]
 
     def wait_at_rest(self, timeout: float = 30.0) -> None:
         """Until the idle screen shows and the terminal is connected to its acquirer."""
-        self.bench.wait(lambda: self.shows(_AT_REST), "the idle screen", timeout)
+        self.bench.wait(lambda: self.shows(*texts("screen.idle")), "the idle screen", timeout)
         if self.acquirer:
             self.bench.wait(lambda: self.console.request("status")["online"], "the connection", timeout)
 
@@ -105,12 +112,3 @@ class World:
         path.parent.mkdir(parents=True, exist_ok=True)
         frame = self.bench.frame()
         frame.resize((frame.width * scale, frame.height * scale), 0).save(path)
-
-
-_AT_REST = ("输入金额收款", "Key in an amount")
-
-# What the terminal asks, in both languages: only then is OK the answer to it.
-_QUESTIONS = {
-    "trust": ("确认信任的收单行", "Trust this acquirer?"),
-    "ticket": ("确认绑定商户", "Bind to merchant?"),
-}

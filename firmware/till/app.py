@@ -1,0 +1,211 @@
+"""Builds everything above the drivers and wires it: the one place, beside board.py, where things are made."""
+
+import asyncio
+import sys
+import time
+
+from till import __version__
+from till.core.errors import InvalidValue, TicketError, TillError
+from till.core.identifiers import split_mid
+from till.crypto import selftest
+from till.emv.parameters import Terminal
+from till.flows.desk import desk, notice
+from till.flows.install import install
+from till.services import upkeep
+from till.services.acquirer import Acquirer
+from till.services.clock import Clock
+from till.services.consent import Consent
+from till.services.console import Console
+from till.services.enrolment import Enrolment
+from till.services.identity import load_identity
+from till.services.instruments import Instruments
+from till.services.keys import TransactionKeys
+from till.services.link import Link
+from till.services.log import Log
+from till.services.networks import Networks
+from till.services.operators import Operator
+from till.services.payments import Payments
+from till.services.session import Session
+from till.services.signer import device_signer
+from till.services.trust import accept_trust, examine_trust, fingerprint, kid_of, load_trust
+from till.services.wifi import Wifi
+from till.storage.journal import Journal
+from till.storage.settings import Settings
+from till.storage.vault import Vault
+from till.ui.counter import Counter
+from till.ui.screen import Screen
+
+# 2026-11-01: no true time is before this firmware was made.
+BUILT = 1793491200
+
+
+def run(board) -> None:
+    """The terminal, for ever."""
+    asyncio.run(App(board).run())
+
+
+class App:
+    """The parts that every terminal has; `_sell` adds those of one that is a merchant's."""
+
+    def __init__(self, board):
+        self._board = board
+        self._log = Log(sys.stdout)
+        self._settings = Settings(board.nvs)
+        self._screen = Screen(board.display, self._settings.get("language"))
+        self._counter = Counter(self._screen, board.keypad, board.leds, board.buzzer)
+        self._consent = Consent()
+        self._tasks = []
+
+    async def run(self) -> None:
+        """Start up and work; whatever makes that impossible stays on the screen, with what to do."""
+        self._spawn("watchdog", upkeep.watch, self._board.watchdog)
+        self._spawn("keypad", self._counter.run)
+        self._screen.processing("screen.starting", "", 0)
+        try:
+            await self._start()
+        except TillError as e:
+            self._log.error("start", e)
+            while True:
+                await notice(self._counter, e.key)
+
+    async def _start(self) -> None:
+        board = self._board
+        selftest.run(board.rng)
+        vault = Vault(board.nvs, board.serial_number, board.rng)
+        journal = Journal(board.journal_flash)
+        self._clock = Clock(board.rtc, time.time, max(BUILT, journal.last_time))
+        self._log.clock = self._clock.now
+        self._networks = Networks(vault)
+        self._wifi = Wifi(board.wifi, self._networks.all)
+        self._vault = vault
+        self._journal = journal
+        self._enrolment = Enrolment(vault, board.serial_number, board.name, __version__, board.rng)
+        identity = load_identity(vault, board.serial_number)
+        if identity:
+            await self._sell(identity, vault, journal)
+        else:
+            self._spawn("wifi", self._wifi.run)
+            self._spawn("console", self._console(None, None).run)
+            await install(self._counter, self._consent, self._settings, board.serial_number)
+
+    async def _sell(self, identity, vault, journal) -> None:
+        """The parts of a merchant's terminal, and its desk."""
+        board, clock, log = self._board, self._clock, self._log
+        session = Session(vault, identity.batch, identity.stan_floor)
+        clock.raise_floor(identity.issued)
+        if session.offset is not None:
+            clock.set_offset(session.offset)
+        operator = Operator()
+        trust = load_trust(vault)
+        if trust is None:
+            raise TicketError("a ticket without trust")
+        identity.record(journal, clock.now())
+        link = Link(identity.url, trust.ca)
+        signer = device_signer(vault, identity.kid, board.rng)
+        acquirer = Acquirer(identity, TransactionKeys(vault), signer, journal, clock, link, operator, __version__)
+        payments = Payments(acquirer, journal, clock, session, link)
+        self._spawn("wifi", self._wifi.run)
+        self._spawn("link", upkeep.keep_connected, link, self._wifi, payments, log)
+        self._spawn("reversals", payments.run)
+        self._spawn("ready", upkeep.make_ready, signer, journal, self._counter, log)
+        self._spawn("status", upkeep.show_status, self._screen, link, self._wifi, payments, operator, clock)
+        self._spawn("console", self._console(payments, link).run)
+        await board.nfc.start()
+        terminal = Terminal(identity.serial[-8:])
+        instruments = Instruments(clock, board.rng)
+        await desk(self._counter, board.nfc, payments, terminal, instruments, self._settings, log, self._consent)
+
+    def _spawn(self, name: str, work, *args) -> None:
+        """Run `work(*args)` beside the flows. A task that should never end and does is started again, and logged."""
+
+        async def forever():
+            while True:
+                try:
+                    await work(*args)
+                except Exception as e:  # noqa: BLE001 - a task that must not die; the log says why it did
+                    self._log.error(name, e)
+                await asyncio.sleep(1)
+
+        self._tasks.append(asyncio.create_task(forever()))
+
+    def _console(self, payments, link) -> Console:
+        """What the USB line may ask. No secrets; whatever changes the terminal needs the person at the keypad."""
+        board, enrolment, vault = self._board, self._enrolment, self._vault
+
+        async def status(request) -> dict:
+            members = {
+                "state": "provisioned" if payments else "trusted" if load_trust(vault) else "blank",
+                "serial": board.serial_number,
+                "board": board.name,
+                "fw": __version__,
+                "language": self._screen.language,
+                "wifi": "" if self._wifi.connected else self._wifi.reason,
+                "online": False,
+            }
+            if payments:
+                identity = payments.identity
+                members["online"] = link.connected
+                members["reason"] = link.reason
+                members["tid"] = identity.tid
+                members["mid"] = identity.mid[:3] + "********" + identity.mid[11:]
+                members["merchant"] = identity.merchant["name"]
+                members["batch"] = payments.batch
+                members["pending"] = payments.reversals_pending()
+                members["unseen"] = payments.has_unseen()
+            return members
+
+        async def trust(request) -> dict:
+            token = _text(request, "token", 16384)
+            found, _ = examine_trust(vault, token)
+            digits = fingerprint(kid_of(token))
+            rows = (("label.name", found.name), ("label.host", found.url), ("label.fingerprint", digits))
+            await self._consent.ask("screen.trust", rows)
+            accept_trust(vault, token)
+            return {"fingerprint": digits}
+
+        async def wifi(request) -> dict:
+            self._networks.set(request.get("networks"))
+            self._wifi.retry()
+            return {}
+
+        async def key_request(request) -> dict:
+            self._wifi.start_radio()  # without RF on, the chip's random numbers are not random
+            return {"token": enrolment.key_request().decode()}
+
+        async def ticket(request) -> dict:
+            token = _text(request, "token", 8192)
+            offer = enrolment.examine(token, self._journal, self._clock.floor)
+            found = offer.ticket
+            acquirer, area, mcc, serial = split_mid(found.mid)
+            rows = (
+                ("label.merchant", found.merchant["name"]),
+                ("label.mid", found.mid),
+                ("label.acquirer", acquirer),
+                ("label.area", area),
+                ("label.mcc", mcc),
+                ("label.serial", serial),
+                ("label.tid", found.tid),
+            )
+            await self._consent.ask("screen.ticket", rows)
+            enrolment.install(offer, self._journal)
+            self._tasks.append(asyncio.create_task(self._restart()))
+            return {"tid": found.tid}
+
+        async def logs(request) -> dict:
+            return {"lines": self._log.lines}
+
+        handlers = {"status": status, "trust": trust, "wifi": wifi, "key_request": key_request, "ticket": ticket}
+        handlers["logs"] = logs
+        return Console(sys.stdin.buffer, sys.stdout, handlers)
+
+    async def _restart(self) -> None:
+        self._screen.processing("screen.starting", "", 0)
+        await asyncio.sleep_ms(300)  # the console's answer leaves first
+        self._board.reset()
+
+
+def _text(request: dict, name: str, most: int) -> str:
+    value = request.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= most:
+        raise InvalidValue(name)
+    return value

@@ -1,0 +1,43 @@
+"""The Wi-Fi networks this terminal knows: at most two, sealed in the vault, best first. They never leave it again."""
+
+import json
+
+from micropython import const
+
+from till.core.errors import InvalidValue, StorageError
+
+_RECORD = "wifi"
+_MOST = const(2)
+
+
+class Networks:
+    """`vault`: where they are kept."""
+
+    def __init__(self, vault):
+        self._vault = vault
+
+    def all(self) -> list:
+        """`[(ssid, password), …]`, best first; empty when there are none."""
+        sealed = self._vault.get(_RECORD)
+        if sealed is None:
+            return []
+        try:
+            return [(ssid, password) for ssid, password in json.loads(sealed)]
+        except (ValueError, TypeError):
+            raise StorageError("wifi record")
+
+    def set(self, networks) -> None:
+        """Replace them: 1 or 2 pairs of SSID (1–32 octets of UTF-8) and password (8–63 characters, or "" for none)."""
+        if not isinstance(networks, list) or not 1 <= len(networks) <= _MOST:
+            raise InvalidValue("one or two networks")
+        kept = []
+        for pair in networks:
+            if not isinstance(pair, list) or len(pair) != 2:
+                raise InvalidValue("network")
+            ssid, password = pair
+            if not isinstance(ssid, str) or not 1 <= len(ssid.encode()) <= 32:
+                raise InvalidValue("network name")
+            if not isinstance(password, str) or (password and not 8 <= len(password.encode()) <= 63):
+                raise InvalidValue("network password")
+            kept.append([ssid, password])
+        self._vault.put(_RECORD, json.dumps(kept).encode())
