@@ -76,7 +76,7 @@ class Bench:
     `"name:port"` to an address here. `access_points`: dicts with `ssid` and optionally `password`, `rssi`, `channel`,
     `bssid`, `slow_ms`, `up`; None is `ACCESS_POINT`. `wiring`: another wiring.toml. `chip_path`: folders of your own
     chips' modules. `heap`: bytes, beside the image. `power`: False leaves it switched off. `seed`: of the die that
-    decides how flash and NVS are torn.
+    decides how flash and NVS are torn. `unique_id`: of the microcontroller, 12 hex digits.
     """
 
     def __init__(
@@ -95,6 +95,7 @@ class Bench:
         heap: int | None = None,
         power: bool = True,
         seed: int = 1,
+        unique_id: str = "02005e100001",
     ):
         if image is None and script is None:
             image = build_image(board)
@@ -108,6 +109,7 @@ class Bench:
             "access_points": list(access_points if access_points is not None else [ACCESS_POINT]),
             "sim": str(build_sim()),
             "seed": seed,
+            "unique_id": unique_id,
             "wiring": str(Path(wiring).resolve()) if wiring else None,
             "path": [str(Path(p).resolve()) for p in path],
             "chip_path": [str(Path(p).resolve()) for p in chip_path],
@@ -149,7 +151,8 @@ class Bench:
         self._alive("press", key=key)
 
     def release(self, key: str) -> None:
-        self._alive("release", key=key)
+        """Let a key go; that works on a terminal that has died, too."""
+        self._ask("release", key=key)
 
     def key(self, *keys: str, hold_ms: int = 80, gap_ms: int = 80) -> None:
         """Press and release keys one after the other, in bench time."""
@@ -168,8 +171,8 @@ class Bench:
         self._alive("tap", card=card)
 
     def remove(self) -> None:
-        """Take every card away."""
-        self._alive("remove")
+        """Take every card away, from a terminal that has died, too."""
+        self._ask("remove")
 
     def frame(self) -> Image.Image:
         """The panel's glass as a person sees it."""
@@ -248,7 +251,7 @@ class Bench:
         return self._ask("violations")
 
     def subscribe(self, kinds: Sequence[str] = EVENTS, call: Callable[[dict], None] | None = None) -> Subscription:
-        """Events of these kinds: `changed` (chip), `trace`, `console` (line), `power`, `exit`, `wlan`.
+        """Events of these kinds: `changed` (chip, seen), `trace`, `console` (line), `power`, `exit`, `wlan`.
 
         With `call`, each is handed to it on the reader's thread (asyncio: `loop.call_soon_threadsafe`); without, the
         subscription queues them for `get` or iteration.

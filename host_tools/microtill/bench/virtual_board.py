@@ -138,7 +138,7 @@ class VirtualBoard:
         self.tell(chip.name, text)
 
     def changed(self, chip: Chip) -> None:
-        self.host.notify("changed", chip=chip.name)
+        self.host.notify("changed", chip=chip.name, seen=chip.seen())
 
     def tell(self, who: str, text: str) -> None:
         """A line in the story of the run."""
