@@ -265,6 +265,16 @@ class UART(_io.IOBase):
             _time.sleep_ms(1)
         return bytes(_bus.fetch(_bus.UART_READ, self._id, _struct.pack("<H", nbytes)))
 
+    def readline(self):
+        """Up to and with the next newline, or what has come when the timeout ends it; None when that is nothing."""
+        line = bytearray()
+        while not line.endswith(b"\n"):
+            octet = self.read(1)
+            if octet is None:
+                break
+            line += octet
+        return bytes(line) or None
+
     def readinto(self, buf, nbytes=None):
         data = self.read(len(buf) if nbytes is None else nbytes)
         if data is None:
@@ -324,6 +334,7 @@ class PWM:
 
 def bitstream(pin, encoding, timing, data):
     _bus.post(_bus.BITSTREAM, _pin(pin), _struct.pack("<IIII", *timing) + bytes(data))
+    _bus.settle()  # as on the chip: it returns when the last bit is out
 
 
 class RTC:

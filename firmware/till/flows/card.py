@@ -15,7 +15,7 @@ _SAY_MS = const(1500)
 
 
 async def take_card(counter, reader, terminal, transaction_of, title_key: str, amount_text: str):
-    """The CardReading of the first card that can be read. `transaction_of()` gives a fresh EMV transaction a tap.
+    """The CardReading of the first card that can be read, all four lights on. `transaction_of()` gives a fresh EMV transaction a tap.
 
     What passes (pulled away, two cards, a fault of the reader) is said on the screen and tried again; a card that
     cannot pay raises its CardError; CANCEL or a minute without a card raises Cancelled. The field is off afterwards.
@@ -43,8 +43,10 @@ async def take_card(counter, reader, terminal, transaction_of, title_key: str, a
                 counter.screen.present(title_key, amount_text, 0, e.key)
                 await reader.recover()
                 prompt = "screen.present"
-    finally:
+    except BaseException:
         counter.leds.show(0)
+        raise
+    finally:
         await _off(reader)
 
 

@@ -11,6 +11,7 @@ _WATCH_MS = const(200)
 async def show_outcome(counter, payments, settled) -> None:
     """Show `settled` until OK or CANCEL. An unknown one becomes "not charged" once its reversal is acknowledged."""
     counter.forget_keys()
+    counter.leds.show(0)
     if settled.outcome == outcome.UNKNOWN:
         if await _show_unknown(counter, payments, settled):
             return

@@ -2,10 +2,11 @@
 
 import typer
 
-from microtill.cli import acquirer
+from microtill.cli import acquirer, sim
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, help="Open firmware for a merchant payment terminal.")
 app.add_typer(acquirer.app, name="acquirer")
+app.command()(sim.sim)
 
 
 def main() -> None:

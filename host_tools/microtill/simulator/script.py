@@ -6,7 +6,7 @@
 import shlex
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from microtill.simulator.world import World
@@ -31,12 +31,15 @@ class ScriptFailed(Exception):
 
 @dataclass(frozen=True)
 class Command:
+    """`text` is the line as it was written, without its comment."""
+
     line: int
     verb: str
     arguments: tuple
+    text: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return " ".join([self.verb, *(shlex.quote(str(a)) for a in self.arguments)])
+        return self.text
 
 
 def parse(text: str, name: str = "script") -> list[Command]:
@@ -46,7 +49,7 @@ def parse(text: str, name: str = "script") -> list[Command]:
         try:
             words = shlex.split(line, comments=True)
             if words:
-                commands.append(Command(number, words[0], _arguments(words[0], words[1:])))
+                commands.append(Command(number, words[0], _arguments(words[0], words[1:]), line.split(" #")[0].strip()))
         except ValueError as e:
             raise ScriptError(f"{name}:{number}: {e}") from None
     return commands
