@@ -73,6 +73,21 @@ def test_glyphs_that_would_leave_the_panel_are_left_out():
     assert display.pixel(0, 0) == 2
 
 
+def test_a_line_is_right_however_full_the_font_is():
+    # Glyphs are read while others wait to be drawn: none may lose its slot before it is.
+    display, canvas = make()
+    line = "甲乙丙丁戊己庚辛壬癸子丑寅卯"
+    canvas.text(0, 0, line, 7, 2)
+    want = bytes(display.buffer[: 120 * 16])
+    for fill in range(70, 100):
+        canvas.font.load(ord("癸"))
+        for code in range(0x5000, 0x5000 + fill):
+            canvas.font.load(code)
+        canvas.rect(0, 0, 240, 16, 0)
+        canvas.text(0, 0, line, 7, 2)
+        assert bytes(display.buffer[: 120 * 16]) == want, fill
+
+
 def test_flush_sends_what_was_touched_once():
     display, canvas = make()
     canvas.rect(0, 10, 5, 5, 1)

@@ -40,16 +40,40 @@ def test_draw_bits():
     for width in (1, 2, 3, 8):
         bits = _noise(width * 16)
         a, b = bytearray(120 * 20), bytearray(120 * 20)
-        fast_viper.draw_bits(a, 121, 120, bits, width, 16, pairs)
-        fast_plain.draw_bits(b, 121, 120, bits, width, 16, pairs)
+        fast_viper.draw_bits(a, bits, pairs, 121, 120, width, 16)
+        fast_plain.draw_bits(b, bits, pairs, 121, 120, width, 16)
         assert a == b
         assert a[:121] == bytes(121) and a[121 + width * 4 : 240] == bytes(119 - width * 4)
+
+
+def test_draw_glyphs():
+    _skip_without_viper()
+    room = _noise(32 * 8)
+    slots = bytes((3, 128 + 7, 0, 128, 5))
+    a, b = bytearray(120 * 20), bytearray(120 * 20)
+    fast_viper.draw_glyphs(a, room, b"\x55\x5f\xf5\xff", 250, 120, slots, 5)
+    fast_plain.draw_glyphs(b, room, b"\x55\x5f\xf5\xff", 250, 120, slots, 5)
+    assert a == b
+    assert a[250 + 28 : 370] == bytes(92) and a[250:278] != bytes(28)
+
+
+def test_code_points():
+    _skip_without_viper()
+    from array import array
+
+    for text in ("", "plain", "¥12 商户é…", "\U0001f600x", "\uffff\u0800\u07ff\x7f"):
+        data = text.encode()
+        a, b = array("H", bytes(2 * len(data))), array("H", bytes(2 * len(data)))
+        n = fast_viper.code_points(a, data, len(data))
+        assert n == fast_plain.code_points(b, data, len(data)) == len(text)
+        assert list(a)[:n] == list(b)[:n] == [0xFFFD if ord(c) > 0xFFFF else ord(c) for c in text]
 
 
 def test_enlarge():
     _skip_without_viper()
     font = Font()
-    samples = [font.glyph(ord(c)) for c in "08%¥,一圆交餐赢□"]
+    slots = [font.load(ord(c)) for c in "08%¥,一圆交餐赢□"]
+    samples = [(font.bits(slot), slot // 128 + 1) for slot in slots]
     samples += [(_noise(16 * width), width) for width in (1, 2) for _ in range(6)]
     for bits, width in samples:
         for scale in (2, 3, 4):

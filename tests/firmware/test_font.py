@@ -2,8 +2,8 @@ from till.ui.font import Font
 
 
 def rows(font, character):
-    bits, width = font.glyph(ord(character))
-    return width, bytes(bits).hex()
+    slot = font.load(ord(character))
+    return slot // 128 + 1, bytes(font.bits(slot)).hex()
 
 
 def test_glyphs_are_unifonts():
@@ -37,13 +37,21 @@ def test_width_counts_half_and_full():
     font.close()
 
 
+def test_decode_gives_code_points():
+    font = Font()
+    for text in ("", "A商é€\U0001f600z", "商" * 100):
+        n = font.decode(text)
+        assert [font.codes[i] for i in range(n)] == [0xFFFD if ord(c) > 0xFFFF else ord(c) for c in text]
+    font.close()
+
+
 def test_more_glyphs_than_are_kept():
     font = Font()
     first = rows(font, "一")
     for code in range(0x4E00, 0x4E00 + 400):
-        font.glyph(code)
+        font.load(code)
     assert rows(font, "一") == first
-    assert len(font._glyphs) <= 96
+    assert len(font.kept) <= 96
     font.close()
 
 
@@ -60,10 +68,10 @@ def test_allocates_nothing_for_a_kept_glyph():
     import gc
 
     font = Font()
-    font.glyph(0x5546)
+    font.load(0x5546)
     gc.collect()
     before = gc.mem_alloc()
     for _ in range(100):
-        font.glyph(0x5546)
+        font.load(0x5546)
     assert gc.mem_alloc() - before < 200
     font.close()

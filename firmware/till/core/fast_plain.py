@@ -7,7 +7,7 @@ def expand_pairs(dst, src, table, count):
         dst[4 * i : 4 * i + 4] = table[pair : pair + 4]
 
 
-def draw_bits(dst, at, stride, src, width, rows, pairs):
+def draw_bits(dst, src, pairs, at, stride, width, rows):
     i = 0
     for _ in range(rows):
         d = at
@@ -20,6 +20,22 @@ def draw_bits(dst, at, stride, src, width, rows, pairs):
             dst[d + 3] = pairs[b & 3]
             d += 4
         at += stride
+
+
+def draw_glyphs(dst, src, pairs, at, stride, slots, count):
+    for i in range(count):
+        width = 2 if slots[i] >= 128 else 1
+        place = (slots[i] & 127) * 32
+        draw_bits(dst, src[place : place + 16 * width], pairs, at, stride, width, 16)
+        at += 4 * width
+
+
+def code_points(dst, src, size):
+    count = 0
+    for c in str(src[:size], "utf-8"):
+        dst[count] = 0xFFFD if ord(c) > 0xFFFF else ord(c)
+        count += 1
+    return count
 
 
 def enlarge(dst, src, width, scale):

@@ -4,50 +4,114 @@ import micropython
 
 
 @micropython.viper
-def expand_pairs(dst: ptr8, src: ptr8, table: ptr8, count: int):
+def expand_pairs(dst: ptr32, src: ptr8, table: ptr32, count: int):
     """`count` bytes of `src`, two 4-bit pixels each, become four bytes of `dst` each by `table` (256 × 4 bytes).
 
     `count` is a multiple of 8; `dst` and `table` start on a word.
     """
-    d = ptr32(int(dst))
-    t = ptr32(int(table))
-    s = ptr8(int(src))
+    # The first three locals live in registers: the pointers are moved, not copied.
     while count > 0:
-        d[0] = t[s[0]]
-        d[1] = t[s[1]]
-        d[2] = t[s[2]]
-        d[3] = t[s[3]]
-        d[4] = t[s[4]]
-        d[5] = t[s[5]]
-        d[6] = t[s[6]]
-        d[7] = t[s[7]]
-        d = ptr32(int(d) + 32)
-        s = ptr8(int(s) + 8)
+        dst[0] = table[src[0]]
+        dst[1] = table[src[1]]
+        dst[2] = table[src[2]]
+        dst[3] = table[src[3]]
+        dst[4] = table[src[4]]
+        dst[5] = table[src[5]]
+        dst[6] = table[src[6]]
+        dst[7] = table[src[7]]
+        dst = ptr32(int(dst) + 32)
+        src = ptr8(int(src) + 8)
         count -= 8
 
 
 @micropython.viper
-def draw_bits(dst: ptr8, at: int, stride: int, src: ptr8, width: int, rows: int, pairs: ptr8):
+def draw_bits(dst: ptr8, src: ptr8, pairs: ptr8, at: int, stride: int, width: int, rows: int):
     """Draw a 1-bit picture, `width` bytes by `rows`, at byte `at` of a 4-bit buffer of `stride` bytes a row.
 
     `pairs[n]` is the byte of two pixels for the two bits `n`, left one high.
     """
-    s = ptr8(int(src))
-    line = ptr8(int(dst) + at)
+    dst = ptr8(int(dst) + at)
+    skip = stride - 4 * width
     while rows > 0:
-        d = ptr8(int(line))
         n = width
         while n > 0:
-            b = s[0]
-            d[0] = pairs[b >> 6]
-            d[1] = pairs[(b >> 4) & 3]
-            d[2] = pairs[(b >> 2) & 3]
-            d[3] = pairs[b & 3]
-            d = ptr8(int(d) + 4)
-            s = ptr8(int(s) + 1)
+            b = src[0]
+            dst[0] = pairs[b >> 6]
+            dst[1] = pairs[(b >> 4) & 3]
+            dst[2] = pairs[(b >> 2) & 3]
+            dst[3] = pairs[b & 3]
+            dst = ptr8(int(dst) + 4)
+            src = ptr8(int(src) + 1)
             n -= 1
-        line = ptr8(int(line) + stride)
+        dst = ptr8(int(dst) + skip)
         rows -= 1
+
+
+@micropython.viper
+def draw_glyphs(dst: ptr8, src: ptr8, pairs: ptr8, at: int, stride: int, slots: ptr8, count: int):
+    """Draw `count` glyphs of 16 rows side by side, as `draw_bits` does.
+
+    A slot is the glyph's place in `src` in units of 32 bytes, and 128 more where it is two bytes wide.
+    """
+    line = int(dst) + at
+    room = int(src)
+    while count > 0:
+        slot = slots[0]
+        dst = ptr8(line)
+        src = ptr8(room + ((slot & 127) << 5))
+        rows = 16
+        if slot < 128:
+            while rows > 0:
+                b = src[0]
+                dst[0] = pairs[b >> 6]
+                dst[1] = pairs[(b >> 4) & 3]
+                dst[2] = pairs[(b >> 2) & 3]
+                dst[3] = pairs[b & 3]
+                src = ptr8(int(src) + 1)
+                dst = ptr8(int(dst) + stride)
+                rows -= 1
+            line += 4
+        else:
+            while rows > 0:
+                b = src[0]
+                dst[0] = pairs[b >> 6]
+                dst[1] = pairs[(b >> 4) & 3]
+                dst[2] = pairs[(b >> 2) & 3]
+                dst[3] = pairs[b & 3]
+                b = src[1]
+                dst[4] = pairs[b >> 6]
+                dst[5] = pairs[(b >> 4) & 3]
+                dst[6] = pairs[(b >> 2) & 3]
+                dst[7] = pairs[b & 3]
+                src = ptr8(int(src) + 2)
+                dst = ptr8(int(dst) + stride)
+                rows -= 1
+            line += 8
+        slots = ptr8(int(slots) + 1)
+        count -= 1
+
+
+@micropython.viper
+def code_points(dst: ptr16, src: ptr8, size: int) -> int:
+    """Decode `size` bytes of valid UTF-8 into 16-bit code points (U+FFFD for those above); returns how many."""
+    count = 0
+    while size > 0:
+        b = src[0]
+        used = 1
+        if b >= 0xF0:
+            used = 4
+            b = 0xFFFD
+        elif b >= 0xE0:
+            used = 3
+            b = ((b & 15) << 12) | ((src[1] & 63) << 6) | (src[2] & 63)
+        elif b >= 0xC0:
+            used = 2
+            b = ((b & 31) << 6) | (src[1] & 63)
+        dst[count] = b
+        count += 1
+        src = ptr8(int(src) + used)
+        size -= used
+    return count
 
 
 @micropython.viper

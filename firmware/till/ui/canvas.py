@@ -62,6 +62,7 @@ class Canvas:
         self._frame = framebuf.FrameBuffer(display.buffer, display.width, display.height, framebuf.GS4_HMSB)
         self._buffer = display.buffer
         self._pairs = bytearray(4)
+        self._slots = bytearray(display.width // 8)  # the glyphs of a line, until they are drawn together
         self._large = bytearray(16 // 8 * 4 * 16 * 4)  # one 16×16 glyph at ×4
         self._dirty = []
 
@@ -126,27 +127,50 @@ class Canvas:
 
     def text(self, x: int, y: int, text: str, ink: int, paper: int, scale: int = 1) -> int:
         """Draw one line with its top left at (x, y); returns the x behind it."""
-        pairs, font, stride = self._pairs, self.font, self._stride
+        pairs, font = self._pairs, self.font
         pairs[0] = paper * 17
         pairs[1] = paper << 4 | ink
         pairs[2] = ink << 4 | paper
         pairs[3] = ink * 17
         x &= ~1
-        height = _font.HEIGHT * scale
-        if y < 0 or y + height > self.height:
+        if y < 0 or y + _font.HEIGHT * scale > self.height:
             return x
-        for c in text:
-            bits, width = font.glyph(ord(c))
-            if x + width * 8 * scale > self.width:
+        self._touch(y, y + _font.HEIGHT * scale)
+        slots, kept = self._slots, font.kept
+        start, waiting = x, 0
+        for i in range(font.decode(text)):
+            code = font.codes[i]
+            slot = kept.get(code)
+            if slot is None:
+                # Reading a glyph may take the slot of one that waits.
+                self._draw(start, y, waiting, scale)
+                start, waiting = x, 0
+                slot = font.load(code)
+            after = x + (16 if slot & 128 else 8) * scale
+            if after > self.width:
                 break
-            if x >= 0:
-                if scale > 1:
-                    fast.enlarge(self._large, bits, width, scale)
-                    bits = self._large
-                fast.draw_bits(self._buffer, y * stride + x // 2, stride, bits, width * scale, height, pairs)
-            x += width * 8 * scale
-        self._touch(y, y + height)
+            if x < 0:
+                start = after
+            else:
+                slots[waiting] = slot
+                waiting += 1
+            x = after
+        self._draw(start, y, waiting, scale)
         return x
+
+    def _draw(self, x: int, y: int, count: int, scale: int) -> None:
+        """The glyphs of the first `count` slots, side by side from (x, y)."""
+        stride, pairs = self._stride, self._pairs
+        at = y * stride + x // 2
+        if scale == 1:
+            fast.draw_glyphs(self._buffer, self.font.room, pairs, at, stride, self._slots, count)
+            return
+        for i in range(count):
+            slot = self._slots[i]
+            width = 2 if slot & 128 else 1
+            fast.enlarge(self._large, self.font.bits(slot), width, scale)
+            fast.draw_bits(self._buffer, self._large, pairs, at, stride, width * scale, 16 * scale)
+            at += 4 * width * scale
 
     def fit(self, text: str, width: int, scale: int = 1) -> str:
         """`text`, cut and ended with … where it is wider than `width` pixels."""

@@ -8,59 +8,95 @@ corner loses the corner pixel; then every inked pixel is drawn on to its right b
 """
 
 import struct
+from array import array
 
 from micropython import const
+
+from till.core import fast
 
 _HEADER = const(264)
 _PAGE = const(96)
 _MISSING = const(0x25A1)  # □
 
-# The longest text of a screen has some 60 different characters; 32 bytes each.
+# The fullest screen has some 60 different characters. At most 128: a slot number has seven bits.
 _KEPT = const(96)
 
 HEIGHT = const(16)
 
 
 class Font:
-    """`glyph(code)` and `width(text)`; the file stays open until `close()`.
+    """Glyphs by code point; the file stays open until `close()`.
 
-    Raises OSError if the file cannot be read, ValueError if it is not a font.
+    The glyphs in use are kept in `room`, a slot of 32 bytes each: `kept` tells the slot of a code point, and 128 more
+    where the glyph is 16 pixels wide. Raises OSError if the file cannot be read, ValueError if it is not a font.
     """
 
     def __init__(self, path: str | None = None):
+        self.room = bytearray(32 * _KEPT)
+        self.kept = {}
         # Beside this module, wherever that is: a ROMFS, or files.
         self._file = open(path or __file__[: __file__.rfind("/") + 1] + "unifont.bin", "rb")  # noqa: SIM115 - until close()
-        self._room = memoryview(bytearray(32 * _KEPT))
+        self._view = memoryview(self.room)
         self._block = bytearray(6)
+        self._order = [-1] * _KEPT  # the code point in each slot; they are replaced in turn
+        self._next = 0
         header = self._file.read(_HEADER)
         if len(header) != _HEADER or header[:4] != b"MTF1":
             self._file.close()
             raise ValueError("font")
         self._directory = header[8:]
         self._data = _HEADER + header[4] * _PAGE
-        self._glyphs = {}  # code point -> (bytes, bytes a row)
-        self._order = [0] * _KEPT  # the code point in each slot, replaced in turn
-        self._next = 0
+        self.codes = array("H", bytes(2 * 64))
 
     def close(self) -> None:
         self._file.close()
 
-    def glyph(self, code: int) -> tuple:
-        """`(bits, width)` of a code point: 16 rows of `width` (1 or 2) bytes. A character the font lacks is a □.
+    def decode(self, text: str) -> int:
+        """How many characters `text` has; their code points are then in `codes` (U+FFFD for those above U+FFFF)."""
+        data = text.encode()
+        if len(data) > len(self.codes):
+            self.codes = array("H", bytes(2 * len(data)))
+        return fast.code_points(self.codes, data, len(data))
 
-        The bits are valid until 96 other glyphs have been asked for.
+    def load(self, code: int) -> int:
+        """The slot of a code point, read from the file if it is not kept: then the oldest one makes room.
+
+        A character the font lacks is a □.
         """
-        found = self._glyphs.get(code)
-        if found is None:
-            found = self._read(code)
-        return found
+        slot = self.kept.get(code)
+        if slot is not None:
+            return slot
+        offset, size = self._find(code)
+        if not size:
+            if code == _MISSING:
+                raise ValueError("font")
+            return self.load(_MISSING)
+        slot = self._next
+        self._next = (slot + 1) % _KEPT
+        if self._order[slot] >= 0:
+            del self.kept[self._order[slot]]
+        self._order[slot] = code
+        self._file.seek(offset)
+        self._file.readinto(self._view[slot * 32 : slot * 32 + size])
+        if size == 32:
+            slot |= 128
+        self.kept[code] = slot
+        return slot
+
+    def bits(self, slot: int) -> memoryview:
+        """16 rows of one byte, or two where the slot says so; valid until the slot makes room for another glyph."""
+        return self._view[(slot & 127) * 32 : (slot & 127) * 32 + (32 if slot & 128 else 16)]
 
     def width(self, text: str, scale: int = 1) -> int:
         """Pixels that `text` takes in a line."""
-        columns = 0
-        for c in text:
-            code = ord(c)
-            columns += 1 if 0x20 <= code < 0x7F else self.glyph(code)[1]
+        kept, load = self.kept, self.load
+        count = columns = self.decode(text)
+        codes = self.codes
+        for i in range(count):
+            code = codes[i]
+            if code >= 0x7F:
+                slot = kept.get(code)
+                columns += (load(code) if slot is None else slot) >> 7
         return columns * 8 * scale
 
     def has(self, code: int) -> bool:
@@ -83,21 +119,3 @@ class Font:
             base += 1
             before &= before - 1
         return self._data + base * 16, 32 if wide & bit else 16
-
-    def _read(self, code: int) -> tuple:
-        offset, size = self._find(code)
-        if not size:
-            if code == _MISSING:
-                raise ValueError("font")
-            return self.glyph(_MISSING)
-        slot = self._next
-        self._next = (slot + 1) % _KEPT
-        if self._order[slot]:
-            del self._glyphs[self._order[slot]]
-        self._order[slot] = code
-        bits = self._room[slot * 32 : slot * 32 + size]
-        self._file.seek(offset)
-        self._file.readinto(bits)
-        found = (bits, size // 16)
-        self._glyphs[code] = found
-        return found
