@@ -606,3 +606,22 @@ def test_it_keeps_one_sector_buffer_and_little_else_in_memory():
     gc.collect()
     assert gc.mem_alloc() - before < 4096 + 4096, gc.mem_alloc() - before
     assert len(journal.open_intents()) == 16
+
+
+def test_the_first_version_opens_for_ever():
+    with open(__file__.rsplit("/", 1)[0] + "/data/journal-v1.bin", "rb") as f:
+        flash = Nor(16, bytearray(f.read()))
+    journal = Journal(flash)
+    assert (journal.count, journal.damaged, journal.verify()) == (114, 0, 114)
+    assert journal.head.hex() == "3cfa8d714e0d473b3e5b081342c1aeb0933cb408fc6cb77558eb28e61d5412b9"
+    assert journal.open_intents() == [112, 114] and journal.reversing() == [(112, 1)]
+    assert journal.unshown() == [(110, 111)] and journal.unscrubbed() == [106] and journal.unsettled
+    assert journal.stan == "000035" and journal.last_time == 1800000302
+    assert journal.identity == {"mid": "898210154110002", "tid": "T0000001", "version": 1}
+    assert not any(journal.record(103).scrub) and journal.record(106).scrub == b"still standing " * 9
+    approved = [x.data()["of"] for x in journal.records(kinds=(r.RESULT,)) if x.flags & r.MONEY]
+    assert len(approved) == 22 and journal.record(approved[0]).data()["amount"] == 100
+    other = next(journal.records(kinds=(200,)))
+    assert (other.flags, other.profile, other.data()) == (0x40, 2, {"kind": "of a later firmware"})
+    n = journal.append(r.REVERSING, r.reversing(114, "restart"), 1800000400)
+    assert n == 116 and Journal(flash).verify() == 116  # the torn tail closed its sector
