@@ -188,6 +188,117 @@ print("caught", caught, "wrong", wrong, "of", rounds)
         assert b.violations() == []
 
 
+def test_i2c_finds_writes_and_reads_registers(tmp_path):
+    wiring = """
+        [bus.side]
+        kind = "i2c"
+        scl = 1
+        sda = 2
+        [chip.registers]
+        model = "support.bench:Registers"
+        bus = "side"
+        """
+    script = """
+        from machine import I2C, Pin
+        i2c = I2C(0, scl=Pin(1), sda=Pin(2), freq=100000)
+        print(i2c.scan())
+        print(i2c.writeto(0x42, b"\\x03ab"), i2c.readfrom(0x42, 2), i2c.readfrom_mem(0x42, 2, 4))
+        i2c.writeto_mem(0x42, 5, b"z")
+        print(i2c.readfrom_mem(0x42, 4, 2))
+        for call in (lambda: i2c.writeto(0x41, b"x"), lambda: i2c.readfrom(0x41, 1)):
+            try:
+                call()
+            except OSError as e:
+                print(e)
+        """
+    with bench(tmp_path, script, wiring) as b:
+        assert b.wait_exit() == 0, b.console_lines()
+        assert b.console_lines() == ["[66]", "3 b'ab' b'\\x02ab\\x05'", "b'bz'", "-19", "-19"]
+        assert b.counters()["registers"]["bytes"] == 15
+        assert b.violations() == []
+
+
+def test_uart_answers_arrive_when_they_were_sent(tmp_path):
+    wiring = """
+        [bus.line]
+        kind = "uart"
+        tx = 1
+        rx = 2
+        [chip.modem]
+        model = "support.bench:Modem"
+        bus = "line"
+        """
+    script = """
+        import asyncio
+        from machine import UART, Pin
+        uart = UART(1, 9600, tx=Pin(1), rx=Pin(2), timeout=500)
+        print(uart.any(), uart.write(b"hello\\n"))
+        print(uart.read())
+        uart.write(b"again\\n")
+        async def main():
+            print(await asyncio.wait_for(asyncio.StreamReader(uart).readline(), 5))
+        asyncio.run(main())
+        print(UART(1, 9600, tx=Pin(1), rx=Pin(2)).read())
+        """
+    with bench(tmp_path, script, wiring) as b:
+        assert b.wait_exit() == 0, b.console_lines()
+        assert b.console_lines() == ["0 6", r"b'HELLO\n'", r"b'AGAIN\n'", "None"]
+        assert [text for _, who, text in b.trace()] == ["9600", "9600"]
+        assert abs(b.counters()["line"]["seconds"] - 12 * 10 / 9600) < 1e-9
+
+
+def test_waves_and_bit_streams_reach_the_chip_on_the_pin_and_end_with_a_reset(tmp_path):
+    script = """
+        import machine
+        from neopixel import NeoPixel
+        if machine.reset_cause() == machine.PWRON_RESET:
+            pwm = machine.PWM(machine.Pin(1), freq=1000, duty_u16=100)
+            pwm.freq(440)
+            pwm.duty(1023)
+            print(pwm.freq(), pwm.duty_u16(), pwm.duty_ns())
+            lights = NeoPixel(machine.Pin(1), 2)
+            lights[0] = (1, 2, 3)
+            lights.fill((4, 5, 6))
+            print(lights[1], len(lights))
+            lights.write()
+            machine.reset()
+        """
+    wiring = "[chip.ear]\nmodel = 'support.bench:Listener'\npins = { IN = 1 }"
+    with bench(tmp_path, script, wiring) as b:
+        assert b.wait_exit() == 0, b.console_lines()
+        assert b.console_lines() == ["440 65535 2272727", "(4, 5, 6) 2"]
+        assert [text for _, who, text in b.trace() if who == "ear"] == [
+            "1000 100",
+            "440 100",
+            "440 65535",
+            "(400, 850, 800, 450) 050406050406",
+            "0 0",
+        ]
+
+
+def test_interrupts_that_nobody_takes_are_lost_but_a_change_of_speed_never_is(tmp_path):
+    script = """
+        import machine, time, port_time
+        machine.Timer(0, freq=1000, callback=lambda t: None)
+        machine.Timer(1, freq=1000, callback=lambda t: None)
+        state = machine.disable_irq()
+        print("deaf")
+        end = port_time.ticks_us() + 3000000
+        while port_time.ticks_us() < end:
+            pass
+        machine.enable_irq(state)
+        print("hears", time.ticks_us())
+        """
+    with bench(tmp_path, script) as b:
+        b.wait_line("deaf")
+        b.wait(lambda: any("interrupt was lost" in text for _, _, text in b.trace()), "a lost interrupt")
+        b.set_speed(50)
+        told = int(b.wait_line("hears").split()[1])
+        # By its own reckoning the firmware is where the bench's clock is (it started a moment after the bench).
+        assert told > 50_000_000
+        assert b.wait_exit() == 0
+
+
 def test_calls_that_go_to_the_bench_leave_no_garbage(tmp_path):
     lines = run(
         tmp_path,

@@ -3,7 +3,7 @@
 import textwrap
 from pathlib import Path
 
-from microtill.bench.chips.base import SpiChip, SpiSettings
+from microtill.bench.chips.base import Chip, I2cChip, SpiChip, SpiSettings, UartChip
 from microtill.bench.client import Bench
 
 SUPPORT = Path(__file__).parent
@@ -39,6 +39,49 @@ class Echo(SpiChip):
             self.seam.drive(self, "OUT", 1)
             self.seam.after(2000, lambda: self.seam and self.seam.drive(self, "OUT", 0))
         return bytes(255 - b for b in mosi) if read else None
+
+
+class Registers(I2cChip):
+    """Sixteen registers at 0x42; the first byte written is the register."""
+
+    address = 0x42
+
+    def __init__(self, name: str):
+        super().__init__(name)
+        self.values = bytearray(range(16))
+        self.at = 0
+
+    def write(self, data: bytes) -> int:
+        if data:
+            self.at = data[0]
+            self.values[self.at : self.at + len(data) - 1] = data[1:]
+        return len(data)
+
+    def read(self, length: int) -> bytes:
+        return bytes(self.values[self.at : self.at + length])
+
+
+class Modem(UartChip):
+    """Answers each line in capitals, 5 ms later."""
+
+    def receive(self, data: bytes, baudrate: int) -> None:
+        assert self.seam
+        self.seam.trace(self, f"{baudrate}")
+        self.seam.after(5000, lambda: self.send(data.upper()))
+
+
+class Listener(Chip):
+    """Tells what it hears on its pin."""
+
+    pins = ("IN",)
+
+    def pwm(self, pin: str, frequency: int, duty_u16: int) -> None:
+        assert self.seam
+        self.seam.trace(self, f"{frequency} {duty_u16}")
+
+    def bitstream(self, pin: str, timing: tuple[int, int, int, int], data: bytes) -> None:
+        assert self.seam
+        self.seam.trace(self, f"{timing} {data.hex()}")
 
 
 class Broken(Echo):

@@ -27,6 +27,8 @@ _LOOKS = 20  # times the bus is looked at before the loop sleeps: a round trip c
 _BUSY = 500  # requests taken in before the loop looks at anything else
 _BACKLOG = 64 << 20  # an owner that stops reading loses notifications beyond this
 _EIO = 5
+_HELD_S = 0.005
+_HELD_INTERRUPTS = 8  # beyond a full stream; the ESP32's own queue is no longer
 _RTC_MEMORY = 2048
 _UNKNOWN_HOST = 202  # EAI_FAIL, as lwIP numbers it
 
@@ -46,6 +48,7 @@ class Server:
         self.image = Path(config["image"]) if config["image"] else None
         self.sim = Path(config["sim"])
         self.script = config["script"]
+        self.unique_id = bytes.fromhex(config["unique_id"]).hex()
         board = BOARDS / config["board"]
         self.path = [str(FIRMWARE), str(board), *config["path"]]
         self.heap = config["heap"] or HEAP
@@ -61,6 +64,7 @@ class Server:
         self._buffer = bytearray(_BUFFER)
         self._have = 0
         self._events_sent = False
+        self._held: list[bytes] = []  # events that found the stream full
         self._rtc_us = 0
         self._rtc_memory = b""
         self._restart: int | None = None
@@ -92,7 +96,11 @@ class Server:
         self.selector.register(self.control, selectors.EVENT_READ, self._on_control)
         try:
             while self._running:
-                for key, mask in self.selector.select(self.clock.wait()):
+                wait = self.clock.wait()
+                if self._held and self.firmware:
+                    wait = _HELD_S if wait is None else min(wait, _HELD_S)
+                    self._event(b"")
+                for key, mask in self.selector.select(wait):
                     if self.selector.get_map().get(key.fd) is key and self._running:
                         key.data(mask)
                 self.clock.run_due()
@@ -165,6 +173,7 @@ class Server:
         self.resets.append(cause)
         self.exit_status = None
         self._have = 0
+        self._held.clear()
         self._typed.clear()
         self.firmware = firmware = Firmware(
             self.sim, self.heap + SIM_HEAP + image_size(self.sim) + image_size(self.image)
@@ -278,16 +287,26 @@ class Server:
         self._event(EVENT.pack(Event.RESUME, asked[-1], 0, missing, 0, 0, 0))
 
     def interrupt(self, kind: Event, obj: int, value: int) -> None:
-        self._event(EVENT.pack(kind, value, obj, 0, 0, 0, 0))
+        if len(self._held) < _HELD_INTERRUPTS:
+            self._event(EVENT.pack(kind, value, obj, 0, 0, 0, 0))
+        else:
+            self.board.tell("bench", "an interrupt was lost: the firmware takes none")
 
     def _event(self, event: bytes) -> None:
+        """Send what must arrive (in order, later if need be); an empty event sends only what waits."""
         if not self.firmware:
             return
+        if event:
+            self._held.append(event)
         try:
-            self.firmware.events.send(event)
-            self._events_sent = True
-        except (BlockingIOError, BrokenPipeError):
-            self.board.tell("bench", "an interrupt was lost: the firmware takes none")
+            while self._held:
+                self.firmware.events.send(self._held[0])
+                self._events_sent = True
+                del self._held[0]
+        except BlockingIOError:
+            return  # the firmware takes none just now
+        except BrokenPipeError:
+            self._held.clear()
 
     def _hello(self, _obj: int, _data: memoryview) -> Answer:
         if self.script:
@@ -302,7 +321,7 @@ class Server:
                 "image": str(self.image) if self.image else "",
                 "run": run,
                 "reset_cause": self.resets[-1],
-                "unique_id": "02005e100001",
+                "unique_id": self.unique_id,
             }
         ).encode()
 
