@@ -4,10 +4,12 @@ import http.client
 import json
 import socket
 import ssl
+import subprocess
 
 import pytest
 from microtill.acquirer import pki
 from microtill.acquirer.process import AcquirerError, AcquirerProcess
+from microtill.paths import micropython
 from support.acquirer import new_card, new_terminal
 from support.terminal import HOST_NAME
 
@@ -171,6 +173,41 @@ def test_wrong_certificates_are_refused(acquirer, terminal, kind):
     finally:
         acquirer.set_certificate("good")
     assert terminal.send(terminal.plain("echo"))["outcome"] == "approved"
+
+
+_ON_THE_PORT = """
+import socket, tls
+context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+context.load_verify_locations(bytes.fromhex("%s"))
+plain = socket.socket()
+plain.connect(socket.getaddrinfo("127.0.0.1", %d)[0][-1])
+try:
+    line = context.wrap_socket(plain, server_hostname="acquirer.microtill.test")
+    line.write(b"GET /v1/ping HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+    print(line.read(64))
+except ValueError as e:
+    print(e)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("good", "HTTP/1.1 204"),
+        ("expired", "has expired"),
+        ("not_yet_valid", "starts in the future"),
+        ("other_name", "does not match"),
+        ("other_ca", "not correctly signed"),
+    ],
+)
+def test_micropython_takes_the_right_certificate_only(acquirer, kind, says):
+    acquirer.set_certificate(kind)
+    try:
+        source = _ON_THE_PORT % (acquirer.ca_der.hex(), acquirer.port)
+        done = subprocess.run([micropython(), "-c", source], capture_output=True, text=True, timeout=30)
+        assert says in done.stdout, done.stderr
+    finally:
+        acquirer.set_certificate()
 
 
 def test_certificate_of_ones_own(acquirer, terminal):

@@ -59,7 +59,7 @@ step = st.tuples(
 )
 
 
-@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=max(60, examples(60) // 5), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(step, min_size=4, max_size=25))
 def test_fuzz_no_charge_after_not_charged(steps):
     with local_acquirer() as local:
@@ -135,6 +135,7 @@ _paths = st.sampled_from(
         *[("instrument", "card", name) for name in _CARD.split()],
         *[("original", name) for name in _ORIGINAL.split()],
         *_DEEP,
+        ("operator", "id"),
         ("instrument", "entry"),
         ("instrument", "card"),
         ("items",),

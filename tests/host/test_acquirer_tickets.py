@@ -191,9 +191,9 @@ def _off_curve(payload) -> None:
 
 BAD = {
     "serial": lambda p: p.update(serial=""),
-    "serial with space": lambda p: p.update(serial="a b"),
+    "serial with a leading space": lambda p: p.update(serial=" ab"),
     "serial number": lambda p: p.update(serial=7),
-    "board": lambda p: p.update(board="x" * 33),
+    "board": lambda p: p.update(board="x" * 41),
     "nonce short": lambda p: p.update(nonce=b64(secrets.token_bytes(15))),
     "nonce padded": lambda p: p.update(nonce=b64(secrets.token_bytes(16)) + "=="),
     "version": lambda p: p.update(v=2),

@@ -46,9 +46,9 @@ class Admin:
         """`mid`: 15 digits, without check digit: whoever types it should read it back."""
         if not _MID.fullmatch(mid):
             raise InvalidArgument("merchant ID: 15 digits")
-        _text(name, "name", 64, 1)
-        _text(address, "address", 128)
-        _text(phone, "phone", 32)
+        _text(name, "name", 40, 1)
+        _text(address, "address", 80)
+        _text(phone, "phone", 24)
         with self._database.begin() as session:
             if session.get(Merchant, mid):
                 raise AdminError(f"merchant {mid} is there already")

@@ -62,9 +62,9 @@ class Merchant(Base):
     __tablename__ = "merchants"
 
     mid: Mapped[str] = mapped_column(String(15), primary_key=True)
-    name: Mapped[str] = mapped_column(String(64))
-    address: Mapped[str] = mapped_column(String(128), default="")
-    phone: Mapped[str] = mapped_column(String(32), default="")
+    name: Mapped[str] = mapped_column(String(40))
+    address: Mapped[str] = mapped_column(String(80), default="")
+    phone: Mapped[str] = mapped_column(String(24), default="")
     status: Mapped[str] = mapped_column(String(10), default="active")
     parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created: Mapped[int]
@@ -85,7 +85,7 @@ class Terminal(Base):
     last_stan: Mapped[str] = mapped_column(String(6), default="000000")
     ticket_version: Mapped[int] = mapped_column(default=0)
     active_version: Mapped[int] = mapped_column(default=0)
-    fw: Mapped[str] = mapped_column(String(32), default="")
+    fw: Mapped[str] = mapped_column(String(40), default="")
     signed_on: Mapped[bool] = mapped_column(Boolean, default=False)
     last_seen: Mapped[int | None]
     created: Mapped[int]
@@ -101,9 +101,9 @@ class Ticket(Base):
     tid: Mapped[str] = mapped_column(ForeignKey("terminals.tid"))
     version: Mapped[int]
     mode: Mapped[str] = mapped_column(String(8))
-    serial: Mapped[str] = mapped_column(String(32))
-    board: Mapped[str] = mapped_column(String(32))
-    fw: Mapped[str] = mapped_column(String(32))
+    serial: Mapped[str] = mapped_column(String(40))
+    board: Mapped[str] = mapped_column(String(40))
+    fw: Mapped[str] = mapped_column(String(40))
     jkt: Mapped[str] = mapped_column(String(43), index=True)
     public_key: Mapped[bytes]
     ikid: Mapped[str] = mapped_column(String(16), unique=True)

@@ -100,7 +100,7 @@ _anything: Check = lambda value, name: value  # noqa: E731
 _amount = _int(1, AMOUNT_MAX)
 _part = _int(0, AMOUNT_MAX)
 _seq = _int(1, 2**53 - 1)
-_utc = _int(1_600_000_000, 2**40 - 1)  # u40, as the journal keeps it; nothing was sold before 2020
+_utc = _int(0, 2**33)  # to the year 2242; whether it is now is asked later
 _hash = _text(r"[0-9a-f]{64}")
 _digits6 = _text(r"[0-9]{6}")
 _currency = _text(r"[0-9]{3}")
@@ -119,7 +119,7 @@ _COMMON: dict[str, Check] = {
     "time": _object({"utc": _utc, "offset": _int(-840, 840), "date": _date}),
     "ksn": _text(r"[0-9A-F]{24}"),
     "journal": _object({"n": _int(0, 2**32 - 1), "head": _hash}),
-    "fw": _text(r"[\x20-\x7e]{1,32}"),
+    "fw": _text(r"[\x20-\x7e]{1,40}"),
     "operator": _object({"id": _text(r"[0-9A-Za-z]{1,16}"), "role": _text(r"[a-z_]{1,16}"), "shift": _int(0, 10**9)}),
 }
 

@@ -136,6 +136,11 @@ def issue(
 WRONG_KINDS = ("expired", "not_yet_valid", "other_name", "other_ca")
 
 
+def _namesake(ca: Credentials) -> Credentials:
+    """An authority that has everything of `ca` but its key, as an impostor's would."""
+    return make_ca(str(ca.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value))
+
+
 def issue_wrong(kind: str, ca: Credentials, names: list[str]) -> Credentials:
     """A certificate that a terminal must refuse, for tests: one of WRONG_KINDS. Raises KeyError."""
     now, year = datetime.now(UTC), timedelta(days=365)
@@ -143,6 +148,6 @@ def issue_wrong(kind: str, ca: Credentials, names: list[str]) -> Credentials:
         "expired": lambda: issue(ca, names, now - 2 * year, now - year),
         "not_yet_valid": lambda: issue(ca, names, now + year, now + 2 * year),
         "other_name": lambda: issue(ca, ["other.microtill.test"]),
-        "other_ca": lambda: issue(make_ca("Another CA"), names),
+        "other_ca": lambda: issue(_namesake(ca), names),
     }
     return makers[kind]()

@@ -22,7 +22,7 @@ VALID_S = 24 * 3600  # for installation only
 
 _CURRENCY = {"code": "156", "exponent": 2, "symbol": "¥"}
 _KEYREQ = {"v", "serial", "board", "fw", "key", "ecdh", "nonce", "versions"}
-_LABEL = re.compile(r"[\x21-\x7e]{1,32}", re.ASCII)
+_LABEL = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,39}", re.ASCII)
 
 
 class TicketError(Exception):

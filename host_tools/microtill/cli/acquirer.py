@@ -150,6 +150,8 @@ def init(
     with _told():
         if not url.startswith("https://") or "/" in url[8:]:
             raise InvalidArgument("--url: https://name[:port], without a path")
+        if not 1 <= len(name) <= 40:
+            raise InvalidArgument("--name: 1 to 40 characters")
         named = url[8:].partition(":")[0]
         hosts = [named]
         hosts += [h for h in (DEFAULT_NAME, *(host or ())) if h not in hosts]
