@@ -136,18 +136,20 @@ class Canvas:
         if y < 0 or y + _font.HEIGHT * scale > self.height:
             return x
         self._touch(y, y + _font.HEIGHT * scale)
-        slots, kept = self._slots, font.kept
+        slots, kept, width = self._slots, font.kept, self.width
         start, waiting = x, 0
-        for i in range(font.decode(text)):
-            code = font.codes[i]
+        count, half, full = font.decode(text), 8 * scale, 16 * scale
+        codes = font.codes
+        for i in range(count):
+            code = codes[i]
             slot = kept.get(code)
             if slot is None:
                 # Reading a glyph may take the slot of one that waits.
                 self._draw(start, y, waiting, scale)
                 start, waiting = x, 0
                 slot = font.load(code)
-            after = x + (16 if slot & 128 else 8) * scale
-            if after > self.width:
+            after = x + (full if slot > 127 else half)
+            if after > width:
                 break
             if x < 0:
                 start = after
