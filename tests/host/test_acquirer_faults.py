@@ -184,7 +184,7 @@ plain.connect(socket.getaddrinfo("127.0.0.1", %d)[0][-1])
 try:
     line = context.wrap_socket(plain, server_hostname="acquirer.microtill.test")
     line.write(b"GET /v1/ping HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
-    print(line.read(64))
+    print(line.read(12))
 except ValueError as e:
     print(e)
 """
