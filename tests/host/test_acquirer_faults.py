@@ -62,6 +62,7 @@ def test_lost_request_never_arrives(acquirer, terminal, close):
     sale = terminal.sale(100, new_card())
     acquirer.drop_request(times=1, close=close)
     terminal.https._timeout = 0.5
+    terminal.https.close()
     with pytest.raises(BROKEN):
         terminal.send(sale)
     assert decided(acquirer, terminal) == []
