@@ -57,7 +57,9 @@ def board_script(tmp_path, **options):
 
 
 def test_every_part_of_the_board_answers(tmp_path):
-    with board_script(tmp_path) as b:
+    with board_script(tmp_path, power=False) as b:
+        changes = b.subscribe(["changed"])
+        b.power_on()
         assert b.wait_line("open") == "open 02005E100001 240 320"
         b.wait_line("ready")
         b.key("5", "MENU")
@@ -81,6 +83,11 @@ def test_every_part_of_the_board_answers(tmp_path):
         b.wait(lambda: len(b.state()["resets"]) == 2, "the watchdog, after 20 s without food")
         assert b.state()["resets"] == [1, 3]
         assert b.violations() == []
+        changes.close()
+        # Each part was heard of; a flush of many rows is not many events.
+        chips = [event["chip"] for event in changes]
+        assert set(chips) == {"panel", "leds", "buzzer", "keypad", "nfc"}
+        assert chips.count("panel") < 60
 
 
 def test_the_board_file_and_the_wiring_name_the_same_pins_and_no_forbidden_one():

@@ -58,6 +58,7 @@ class Server:
         self.powered = False
         self.resets: list[int] = []
         self._subscribed: set[str] = set()
+        self._changed: set[str] = set()
         self._decoder = Decoder()
         self._output = bytearray()
         self._typed = bytearray()
@@ -105,6 +106,9 @@ class Server:
                         key.data(mask)
                 self.clock.run_due()
                 self._carry_out_restart()
+                while self._changed:  # once a round, however many rows of a picture came in it
+                    name = self._changed.pop()
+                    self.notify("changed", chip=name, seen=self.board.chips[name].seen())
         finally:
             if self.firmware:
                 self.firmware.kill()
@@ -428,6 +432,9 @@ class Server:
         except Exception:  # noqa: BLE001 - a fault of the bench goes back to the owner whole
             reply = {"id": message["id"], "error": traceback.format_exc()}
         self._output += encode(reply, blob)
+
+    def changed(self, chip: str) -> None:
+        self._changed.add(chip)
 
     def notify(self, what: str, **fields) -> None:
         if what in self._subscribed and len(self._output) < _BACKLOG:

@@ -32,6 +32,8 @@ class Host(Protocol):
 
     def restart(self, cause: int) -> None: ...
 
+    def changed(self, chip: str) -> None: ...
+
     def notify(self, what: str, **fields) -> None: ...
 
 
@@ -138,7 +140,7 @@ class VirtualBoard:
         self.tell(chip.name, text)
 
     def changed(self, chip: Chip) -> None:
-        self.host.notify("changed", chip=chip.name, seen=chip.seen())
+        self.host.changed(chip.name)
 
     def tell(self, who: str, text: str) -> None:
         """A line in the story of the run."""
