@@ -17,7 +17,7 @@ SIGN_ON, SIGN_OFF, ECHO = "sign_on", "sign_off", "echo"
 _LATER = """void refund preauth preauth_void completion completion_void balance advice settle upload settle_end backup
     download"""
 LATER = frozenset(_LATER.split())
-# What the terminal reverses when no answer came (DOMAIN: refunds, balance and settlement never).
+# What the terminal reverses when no answer came: never refunds, balance enquiries or settlement.
 REVERSIBLE = frozenset({SALE, "void", "preauth", "preauth_void", "completion", "completion_void"})
 
 AMOUNT_MAX = 10**12 - 1
