@@ -69,28 +69,29 @@ def enlarge(dst, src, width, scale):
                     break
 
 
-# P-256 field registers are a list of ints below p; a row holds the same octets as in viper (Montgomery form, 13-bit limbs).
+# P-256 field registers are a list of ints below p; a row holds the octets that viper's does (Montgomery form, limbs of
+# 13 bits).
 _P256 = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
 _P256_TO_MONTGOMERY = (1 << 260) % _P256
 _P256_FROM_MONTGOMERY = pow(2, 260 * (_P256 - 2), _P256)
 
 
-def p256_registers(count):
-    """`count` field registers: 0 holds zero, 1 to 3 are this module's, the caller's start at 4."""
+def p256_registers(count: int):
+    """`count` field registers, at most 24: 0 holds zero, 1 to 3 are this module's, the caller's start at 4."""
     return [0] * count
 
 
-def p256_put(registers, index, value):
-    """Set a register to the int `value`, 0 … 2^256 - 1."""
+def p256_put(registers, index: int, value: int) -> None:
+    """Set a register to `value`, 0 … 2^256 - 1."""
     registers[index] = value % _P256
 
 
-def p256_get(registers, index):
-    """The int, 0 … p - 1, that a register holds."""
+def p256_get(registers, index: int) -> int:
+    """What a register holds, 0 … p - 1."""
     return registers[index]
 
 
-def p256_row(registers, first, count):
+def p256_row(registers, first: int, count: int) -> bytes:
     """`count` registers from `first` on, as p256_pick reads them back."""
     row = bytearray()
     for i in range(first, first + count):
@@ -103,7 +104,16 @@ def p256_row(registers, first, count):
     return bytes(row)
 
 
-def p256_run(registers, end, start, program):
+def modular_inverse(value: int, modulus: int) -> int:
+    """1/value modulo an odd prime below 2^256; 0 for 0. `value` is 0 … modulus - 1; the time depends on it."""
+    x, y, u, v = modulus, value, 0, 1
+    while y:
+        q = x // y
+        x, y, u, v = y, x - q * y, v, u - q * v
+    return u % modulus
+
+
+def p256_run(registers, end: int, start: int, program) -> None:
     """Run `program` from octet `start` up to octet `end` over the registers.
 
     An instruction is four octets: operation, target, left, right. Operation 0 multiplies; any other adds to left
@@ -119,24 +129,19 @@ def p256_run(registers, end, start, program):
             registers[program[at + 1]] = (left + (operation - 16) * right) % _P256
 
 
-def p256_digit(bits, position, spacing, teeth):
-    """The `teeth` bits of `bits` (least significant octet first) at `position`, `position + spacing`, …"""
-    digit = 0
-    for i in range(teeth):
-        digit |= ((bits[position >> 3] >> (position & 7)) & 1) << i
-        position += spacing
-    return digit
-
-
-def p256_pick(registers, first, row, digit, teeth, coordinates):
+def p256_pick(registers, first: int, row, bits, position: int, spacing: int, teeth: int, coordinates: int) -> int:
     """Copy the entry that a signed digit names into the registers from `first` on.
 
-    The top bit of `digit` (`teeth` bits) is 1 for plus; the others are the index, complemented for minus. `row`
-    holds 2^(teeth - 1) entries of `coordinates` elements. Returns the operation for p256_run that applies the
-    sign: 17 or 15.
+    The digit is the `teeth` bits of `bits` (least significant octet first) at `position`, `position + spacing`, …
+    Its top bit is 1 for plus; the others are the index, complemented for minus. `row` holds 2^(teeth - 1) entries
+    of `coordinates` elements. Returns the operation for p256_run that applies the sign: 17 or 15.
     """
-    minus = (digit >> (teeth - 1)) - 1
-    index = (digit ^ minus) & ((1 << (teeth - 1)) - 1)
+    index = 0
+    for i in range(teeth):
+        index |= ((bits[position >> 3] >> (position & 7)) & 1) << i
+        position += spacing
+    minus = (index >> (teeth - 1)) - 1
+    index = (index ^ minus) & ((1 << (teeth - 1)) - 1)
     for i in range(coordinates):
         at = 40 * (index * coordinates + i)
         value = 0
@@ -144,34 +149,3 @@ def p256_pick(registers, first, row, digit, teeth, coordinates):
             value = value << 13 | row[k] | row[k + 1] << 8
         registers[first + i] = value * _P256_FROM_MONTGOMERY % _P256
     return 17 + 2 * minus
-
-
-def lehmer(x, y, out):
-    """As many steps of Euclid's algorithm on x ≥ y as their top 30 bits decide (Knuth, TAOCP 2, §4.5.2, Algorithm L).
-
-    `x`, `y`: 32 octets each, most significant first. `out` (5 words) gets A, B, C, D and whether the number of steps
-    is odd: the pair becomes (A·x - B·y, D·y - C·x), both negated when odd. B is 0 when no step could be decided.
-    """
-    k = 0
-    while k < 27 and x[k] == 0:
-        k += 1
-    u = int.from_bytes(x[k : k + 5], "big")
-    v = int.from_bytes(y[k : k + 5], "big")
-    shift = 10
-    while shift > 3 and u >> shift < 1 << 29:
-        shift -= 1
-    u >>= shift
-    v >>= shift
-    a, b, c, d, odd = 1, 0, 0, 1, 0
-    while v:
-        q = u // v
-        if q >> 14:
-            break
-        rest = u - q * v
-        e = a + q * c
-        f = b + q * d
-        if rest < f or v - rest < f + d:  # Jebelean's condition, with the larger cofactor on both sides
-            break
-        u, v, a, b, c, d = v, rest, c, d, e, f
-        odd ^= 1
-    out[0], out[1], out[2], out[3], out[4] = a, b, c, d, odd

@@ -1,5 +1,8 @@
 """The inner loops in viper. Masks to 31 bits: viper ints are 64 bits wide on the Unix port and 32 on the device."""
 
+# pyright: reportArgumentType=false
+# (viper takes any object with a buffer where a parameter is a pointer)
+
 import micropython
 
 
@@ -213,43 +216,57 @@ def enlarge(dst: ptr8, src: ptr8, width: int, scale: int):
         y += 1
 
 
-# P-256 field elements are 20 limbs of 13 bits, least significant first, two octets each, in Montgomery form (times
-# 2^260): a column of 20 products stays below 2^31, and because p is -1 modulo 2^96 the factor that clears a limb is that limb.
-# Nothing below branches on an element or addresses memory by one. Values stay below 1.25 p; p256_get takes them below p.
+# Numbers of up to 259 bits are 20 limbs of 13 bits, least significant first, two octets each. P-256 field elements are
+# in Montgomery form (times 2^260): a column of 20 products stays below 2^31, and as p is -1 modulo 2^96, the factor
+# that clears a limb is the limb itself. Elements stay below 1.25 p; p256_get takes them below p. Apart from the
+# loops over public lengths nothing here branches on a number or addresses memory by one.
 _P256 = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
-_P256_TO_MONTGOMERY = (0, (1 << 520) % _P256, 1)  # registers 0, 1 and 2
-_P256_SCRATCH = 3
+_P256_CONSTANTS = (0, (1 << 520) % _P256, 1)  # what registers 0, 1 and 2 hold, 1 and 2 as they are
+_P256_ENTER = b"".join([bytes((0, i, i, 1)) for i in range(24)])  # register i times 2^520: into Montgomery form
+_P256_LEAVE = b"".join([bytes((0, 3, i, 2)) for i in range(24)])  # register i times 1: out of it, into register 3
 
 
-def p256_registers(count):
-    """`count` field registers: 0 holds zero, 1 to 3 are this module's, the caller's start at 4."""
+def p256_registers(count: int):
+    """`count` field registers, at most 24: 0 holds zero, 1 to 3 are this module's, the caller's start at 4."""
     registers = bytearray(40 * count)
     for i in range(3):
-        p256_unpack(registers, i, _P256_TO_MONTGOMERY[i].to_bytes(34, "little"))
+        _limbs(registers, i, _P256_CONSTANTS[i].to_bytes(34, "little"))
     return registers
 
 
-def p256_put(registers, index, value):
-    """Set a register to the int `value`, 0 … 2^256 - 1."""
-    p256_unpack(registers, index, value.to_bytes(34, "little"))
-    p256_run(registers, 4, 0, bytes((0, index, index, 1)))
+def p256_put(registers, index: int, value: int) -> None:
+    """Set a register to `value`, 0 … 2^256 - 1."""
+    _limbs(registers, index, value.to_bytes(34, "little"))
+    p256_run(registers, 4 * index + 4, 4 * index, _P256_ENTER)
 
 
-def p256_get(registers, index):
-    """The int, 0 … p - 1, that a register holds."""
-    p256_run(registers, 4, 0, bytes((0, _P256_SCRATCH, index, 2)))
-    octets = bytearray(34)
-    p256_pack(registers, _P256_SCRATCH, octets)
-    return int.from_bytes(octets, "little") % _P256
+def p256_get(registers, index: int) -> int:
+    """What a register holds, 0 … p - 1."""
+    p256_run(registers, 4 * index + 4, 4 * index, _P256_LEAVE)
+    _octets(registers, 3)
+    return int.from_bytes(registers[120:153], "little") % _P256
 
 
-def p256_row(registers, first, count):
+def p256_row(registers, first: int, count: int) -> bytes:
     """`count` registers from `first` on, as p256_pick reads them back."""
-    return bytes(memoryview(registers)[40 * first : 40 * (first + count)])
+    return bytes(registers[40 * first : 40 * (first + count)])
+
+
+def modular_inverse(value: int, modulus: int) -> int:
+    """1/value modulo an odd prime below 2^256; 0 for 0. `value` is 0 … modulus - 1; takes the same time for each."""
+    x = bytearray(200)
+    octets = modulus.to_bytes(34, "little")
+    _limbs(x, 0, octets)
+    _limbs(x, 4, octets)
+    _limbs(x, 1, value.to_bytes(34, "little"))
+    x[120] = 1
+    _divide_steps(0, 0, 0, x)
+    _octets(x, 2)
+    return int.from_bytes(x[80:113], "little") % modulus
 
 
 @micropython.viper
-def p256_unpack(registers: ptr16, index: int, octets: ptr8):
+def _limbs(registers: ptr16, index: int, octets: ptr8):
     """34 octets, least significant first, into the limbs of a register."""
     d = ptr16(int(registers) + 40 * index)
     at = 0
@@ -260,9 +277,10 @@ def p256_unpack(registers: ptr16, index: int, octets: ptr8):
 
 
 @micropython.viper
-def p256_pack(registers: ptr16, index: int, octets: ptr8):
-    """The limbs of a register into 34 octets, least significant first."""
+def _octets(registers: ptr16, index: int):
+    """The limbs of a register into 34 octets, least significant first, in the same place."""
     a = ptr16(int(registers) + 40 * index)
+    d = ptr8(int(a))
     held = 0
     have = 0
     k = 0
@@ -270,11 +288,113 @@ def p256_pack(registers: ptr16, index: int, octets: ptr8):
         held |= a[i] << have
         have += 13
         while have >= 8:
-            octets[k] = held & 255
+            d[k] = held & 255
             held >>= 8
             have -= 8
             k += 1
-    octets[k] = held
+    d[k] = held
+
+
+@micropython.viper
+def _divide_steps(a: int, b: int, i: int, x: ptr16):
+    """Bernstein and Yang's divsteps ("Fast constant-time gcd computation and modular inversion", 2019), δ = 1/2.
+
+    Registers 0 to 4 of `x` are f (the modulus), g (the value), d (0), e (1) and the modulus; register 2 ends as
+    the inverse, 0 … 4 times the modulus. 590 steps are enough for 256 bits; here are 46 rounds of 13, each on the
+    lowest limbs alone, then its matrix on all limbs. Top limbs are signed. Of the parameters only `x` is one: the
+    first three locals live in machine registers.
+    """
+    f = ptr16(int(x))
+    g = ptr16(int(x) + 40)
+    d = ptr16(int(x) + 80)
+    e = ptr16(int(x) + 120)
+    m = ptr16(int(x) + 160)
+    n = m[0]  # 1/modulus modulo 2^13, by Newton: 3 bits, 6, 12, 13
+    for _ in range(3):
+        n = n * ((2 - m[0] * n) & 8191) & 8191
+    zeta = -1  # -(δ + 1/2)
+    rounds = 46
+    while rounds:
+        rounds -= 1
+        u = 1
+        v = 0
+        q = 0
+        r = 1
+        a = f[0]
+        b = g[0]
+        i = 13
+        while i:
+            i -= 1
+            swap = zeta >> 31
+            odd = 0 - (b & 1)
+            b += ((a ^ swap) - swap) & odd
+            q += ((u ^ swap) - swap) & odd
+            r += ((v ^ swap) - swap) & odd
+            swap &= odd
+            zeta = (zeta ^ swap) - 1
+            a += b & swap
+            u = (u + (q & swap)) << 1
+            v = (v + (r & swap)) << 1
+            b >>= 1
+        # f, g = (u f + v g, q f + r g) / 2^13
+        a = (u * f[0] + v * g[0]) >> 13
+        b = (q * f[0] + r * g[0]) >> 13
+        i = 1
+        while i < 19:
+            s = f[i]
+            t = g[i]
+            a += u * s + v * t
+            b += q * s + r * t
+            f[i - 1] = a & 8191
+            g[i - 1] = b & 8191
+            a >>= 13
+            b >>= 13
+            i += 1
+        s = (f[19] ^ 32768) - 32768
+        t = (g[19] ^ 32768) - 32768
+        a += u * s + v * t
+        b += q * s + r * t
+        f[18] = a & 8191
+        g[18] = b & 8191
+        f[19] = a >> 13
+        g[19] = b >> 13
+        # d, e = (u d + v e, q d + r e) / 2^13 modulo the modulus, -2 … 1 times which they stay within
+        s = (d[19] ^ 32768) - 32768
+        t = (e[19] ^ 32768) - 32768
+        k = (u & (s >> 31)) + (v & (t >> 31))
+        j = (q & (s >> 31)) + (r & (t >> 31))
+        a = u * d[0] + v * e[0]
+        b = q * d[0] + r * e[0]
+        k -= (n * (a & 8191) + k) & 8191
+        j -= (n * (b & 8191) + j) & 8191
+        a = (a + k * m[0]) >> 13
+        b = (b + j * m[0]) >> 13
+        i = 1
+        while i < 19:
+            p = d[i]
+            o = e[i]
+            h = m[i]
+            a += u * p + v * o + k * h
+            b += q * p + r * o + j * h
+            d[i - 1] = a & 8191
+            e[i - 1] = b & 8191
+            a >>= 13
+            b >>= 13
+            i += 1
+        a += u * s + v * t + k * m[19]
+        b += q * s + r * t + j * m[19]
+        d[18] = a & 8191
+        e[18] = b & 8191
+        d[19] = a >> 13
+        e[19] = b >> 13
+    # f is now 1 or -1: d times f, plus twice the modulus.
+    swap = ((f[19] ^ 32768) - 32768) >> 31
+    a = 0
+    for i in range(19):
+        a += (d[i] ^ swap) - swap + 2 * m[i]
+        d[i] = a & 8191
+        a >>= 13
+    d[19] = a + (((d[19] ^ 32768) - 32768) ^ swap) - swap + 2 * m[19]
 
 
 @micropython.viper
@@ -425,88 +545,66 @@ def p256_run(b: ptr16, c: int, i: int, program: ptr8):
 
 
 @micropython.viper
-def p256_digit(bits: ptr8, position: int, spacing: int, teeth: int) -> int:
-    """The `teeth` bits of `bits` (least significant octet first) at `position`, `position + spacing`, …"""
-    digit = 0
-    for i in range(teeth):
-        digit |= ((bits[position >> 3] >> (position & 7)) & 1) << i
+def p256_pick(
+    d: ptr32, i: int, row: ptr32, bits: ptr8, position: int, spacing: int, teeth: int, coordinates: int
+) -> int:
+    """Copy the entry that a signed digit names into the registers `d` from number `i` on, reading every entry.
+
+    The digit is the `teeth` bits of `bits` (least significant octet first) at `position`, `position + spacing`, …
+    Its top bit is 1 for plus; the others are the index, complemented for minus. `row` starts on a word and holds
+    2^(teeth - 1) entries of `coordinates` elements. Returns the operation for p256_run that applies the sign: 17
+    or 15. The parameters as in p256_run.
+    """
+    index = 0
+    at = 0
+    while at < teeth:
+        index |= ((bits[position >> 3] >> (position & 7)) & 1) << at
         position += spacing
-    return digit
-
-
-@micropython.viper
-def p256_pick(registers: ptr32, first: int, row: ptr32, digit: int, teeth: int, coordinates: int) -> int:
-    """Copy the entry that a signed digit names into the registers from `first` on, reading every entry.
-
-    The top bit of `digit` (`teeth` bits) is 1 for plus; the others are the index, complemented for minus. `row`
-    starts on a word and holds 2^(teeth - 1) entries of `coordinates` elements. Returns the operation for
-    p256_run that applies the sign: 17 or 15.
-    """
+        at += 1
     entries = 1 << (teeth - 1)
-    minus = (digit >> (teeth - 1)) - 1
-    index = (digit ^ minus) & (entries - 1)
-    start = int(registers) + 40 * first
-    d = ptr32(start)
-    for i in range(10 * coordinates):
-        d[i] = 0
-    for i in range(entries):
-        keep = ((i ^ index) - 1) >> 31
-        d = ptr32(start)
-        for j in range(coordinates):
-            d[0] = d[0] | (row[0] & keep)
-            d[1] = d[1] | (row[1] & keep)
-            d[2] = d[2] | (row[2] & keep)
-            d[3] = d[3] | (row[3] & keep)
-            d[4] = d[4] | (row[4] & keep)
-            d[5] = d[5] | (row[5] & keep)
-            d[6] = d[6] | (row[6] & keep)
-            d[7] = d[7] | (row[7] & keep)
-            d[8] = d[8] | (row[8] & keep)
-            d[9] = d[9] | (row[9] & keep)
-            d = ptr32(int(d) + 40)
-            row = ptr32(int(row) + 40)
+    minus = (index >> (teeth - 1)) - 1
+    index = (index ^ minus) & (entries - 1)
+    d = ptr32(int(d) + 40 * i)
+    start = int(row)
+    stride = 40 * coordinates
+    while coordinates:
+        t0 = 0
+        t1 = 0
+        t2 = 0
+        t3 = 0
+        t4 = 0
+        t5 = 0
+        t6 = 0
+        t7 = 0
+        t8 = 0
+        t9 = 0
+        row = ptr32(start)
+        entry = 0
+        while entry < entries:
+            i = ((entry ^ index) - 1) >> 31
+            t0 = (row[0] & i) | t0
+            t1 = (row[1] & i) | t1
+            t2 = (row[2] & i) | t2
+            t3 = (row[3] & i) | t3
+            t4 = (row[4] & i) | t4
+            t5 = (row[5] & i) | t5
+            t6 = (row[6] & i) | t6
+            t7 = (row[7] & i) | t7
+            t8 = (row[8] & i) | t8
+            t9 = (row[9] & i) | t9
+            row = ptr32(int(row) + stride)
+            entry += 1
+        d[0] = t0
+        d[1] = t1
+        d[2] = t2
+        d[3] = t3
+        d[4] = t4
+        d[5] = t5
+        d[6] = t6
+        d[7] = t7
+        d[8] = t8
+        d[9] = t9
+        d = ptr32(int(d) + 40)
+        start += 40
+        coordinates -= 1
     return 17 + 2 * minus
-
-
-@micropython.viper
-def lehmer(x: ptr8, y: ptr8, out: ptr32):
-    """As many steps of Euclid's algorithm on x ≥ y as their top 30 bits decide (Knuth, TAOCP 2, §4.5.2, Algorithm L).
-
-    `x`, `y`: 32 octets each, most significant first. `out` (5 words) gets A, B, C, D and whether the number of steps
-    is odd: the pair becomes (A·x - B·y, D·y - C·x), both negated when odd. B is 0 when no step could be decided.
-    """
-    k = 0
-    while k < 27 and x[k] == 0:
-        k += 1
-    top = x[k] << 16 | x[k + 1] << 8 | x[k + 2]
-    shift = 0
-    while shift < 7 and (top << shift) < (1 << 23):
-        shift += 1
-    u = (top << (shift + 6)) | ((x[k + 3] << 8 | x[k + 4]) >> (10 - shift))
-    v = ((y[k] << 16 | y[k + 1] << 8 | y[k + 2]) << (shift + 6)) | ((y[k + 3] << 8 | y[k + 4]) >> (10 - shift))
-    a = 1
-    b = 0
-    c = 0
-    d = 1
-    odd = 0
-    while v:
-        q = u // v
-        if q >> 14:
-            break
-        rest = u - q * v
-        e = a + q * c
-        f = b + q * d
-        if rest < f or v - rest < f + d:  # Jebelean's condition, with the larger cofactor on both sides
-            break
-        u = v
-        v = rest
-        a = c
-        b = d
-        c = e
-        d = f
-        odd ^= 1
-    out[0] = a
-    out[1] = b
-    out[2] = c
-    out[3] = d
-    out[4] = odd

@@ -6,15 +6,13 @@ there every secret is multiplied by a random number first. Scalars are blinded b
 random Z. An integer cannot be wiped from the heap; where that matters, a secure element signs.
 """
 
-from array import array
 from hashlib import sha256
 
 from micropython import const
 
 from till.core.errors import CryptoError
 from till.core.fast import (
-    lehmer,
-    p256_digit,
+    modular_inverse,
     p256_get,
     p256_pick,
     p256_put,
@@ -33,6 +31,7 @@ G = (
     0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
 )
 _HALF = N >> 1
+_INFINITY = (0, 0)  # affine; it is not on the curve
 
 # Field registers: the accumulator, the point to add, temporaries.
 _ZERO = const(0)
@@ -195,10 +194,10 @@ class Prepared:
         inverse = _invert(blinded, N)
         if not r or blinded * inverse % N != 1:
             raise CryptoError("nonce")
-        self._values = (r, blind, r * blind % N, blinded, inverse)
+        self._values = (r.to_bytes(32, "big"), blind, r * blind % N, blinded, inverse)
 
     def take(self) -> tuple:
-        """`(r, b, b·r, b·k, 1/(b·k))`, b the blinding factor. CryptoError the second time."""
+        """`(32 bytes of r, b, b·r, b·k, 1/(b·k))`, b the blinding factor. CryptoError the second time."""
         values = self._values
         if values is None:
             raise CryptoError("nonce was used")
@@ -213,7 +212,7 @@ def prepare(rng, hedge: bytes = b"") -> Prepared:
     and what nobody knows (a secret): then a repeated state of the random source repeats no nonce.
     """
     seed = rng.bytes(64)
-    return Prepared(_candidate(sha256(seed[:32]).digest() + seed[32:] + hedge), _Blinds(rng.bytes(32)))
+    return Prepared(_candidate(seed + hedge), _Blinds(rng.bytes(32)))
 
 
 def sign(d: int, digest: bytes | bytearray | memoryview, rng, prepared: Prepared | None = None) -> bytes:
@@ -233,19 +232,20 @@ def sign(d: int, digest: bytes | bytearray | memoryview, rng, prepared: Prepared
         prepared = Prepared(_nonce(d, digest, fresh[:32]), _Blinds(fresh[32:]))
     r, blind, blind_r, blind_k, inverse = prepared.take()
     e = int.from_bytes(digest, "big") * blind + blind_r * d
-    s = e % N * inverse % N
-    if (s * blind_k - e) % N or not s:
+    e %= N
+    s = e * inverse % N
+    if s * blind_k % N != e or not s:
         raise CryptoError("signature check")
     if s > _HALF:
         s = N - s
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    return r + s.to_bytes(32, "big")
 
 
 def verify(
     public: tuple,
     digest: bytes | bytearray | memoryview,
     signature: bytes | bytearray | memoryview,
-    table=None,
+    table: "KnownKey | None" = None,
 ) -> bool:
     """Whether `signature` (r then s, 32 bytes each, s ≤ n / 2) of a 32-byte digest verifies under `public`.
 
@@ -269,7 +269,8 @@ def verify(
     if table is None:
         terms = [_window(_multiples(public, 1), u2, 0, _WINDOW_BITS_PUBLIC)]
     else:
-        terms = [table.term(u2)]
+        bits = _signed_bits(u2, 0, _KNOWN_BITS)
+        terms = [(_KNOWN_COLUMNS, 1, bits, 0, _KNOWN_COLUMNS, _COMB_TEETH, table.row, 2)]
     if u1:
         terms.extend(_comb(u1, 0))
     registers = _multiply(terms, 1)
@@ -279,7 +280,7 @@ def verify(
         x = p256_get(registers, _X)
     else:  # infinity, or equal points met on the way: only a signature made for it gets here
         point = _affine_sum(_affine_multiple(u1, G), _affine_multiple(u2, public))
-        if point is None:
+        if point == _INFINITY:
             return False
         zz = 1
         x = point[0]
@@ -287,38 +288,36 @@ def verify(
 
 
 class KnownKey:
-    """A public key with its table (2.5 KB): verification takes less than half the time, once the table is made."""
+    """A public key and its comb, 2.5 KB. `verify_table` makes it."""
 
-    def __init__(self, public: tuple):
-        check_public(public[0], public[1])
+    def __init__(self, public: tuple, row: bytearray):
         self.public = public
-        teeth = _teeth(public)
-        point = teeth[_COMB_TEETH - 1]
-        for tooth in teeth[:-1]:
-            point = _affine_sum(point, (tooth[0], P - tooth[1]))
-        steps = [_affine_sum(tooth, tooth) for tooth in teeth[:-1]]
-        entries = [point]
-        registers = p256_registers(_REGISTERS)
-        self._row = bytearray(_COMB_ROW)
-        for i in range(1 << (_COMB_TEETH - 1)):
-            if i:
-                j = 0
-                while not i >> j & 1:
-                    j += 1
-                entries.append(_affine_sum(entries[i & (i - 1)], steps[j]))
-            x, y = entries[i]  # the key's order is n, so that no sum of ever smaller powers of two is infinite
-            p256_put(registers, _X, x)
-            p256_put(registers, _Y, y)
-            self._row[i * _ENTRY : (i + 1) * _ENTRY] = p256_row(registers, _X, 2)
-
-    def term(self, scalar: int) -> "_Term":
-        bits = _signed_bits(scalar, 0, _KNOWN_BITS)
-        return _Term(bits, self._row, 0, _KNOWN_COLUMNS, _COMB_TEETH, 2, _KNOWN_COLUMNS, 1)
+        self.row = row
 
 
 def verify_table(public: tuple) -> KnownKey:
-    """What makes `verify` faster for a key that is used often; making it takes as long as two verifications."""
-    return KnownKey(public)
+    """What lets `verify` take less than half the time for this key; making it takes as long as a verification."""
+    check_public(public[0], public[1])
+    registers = p256_registers(_REGISTERS)
+    teeth = _teeth(public)
+    lowest = teeth.pop()
+    for x, y in teeth:
+        lowest = _affine_sum(lowest, (x, P - y))
+    steps = [_affine_sum(tooth, tooth) for tooth in teeth]
+    entries = []
+    row = bytearray()
+    for i in range(1 << (_COMB_TEETH - 1)):
+        entry = lowest
+        if i:
+            highest = 0
+            while i >> highest > 1:
+                highest += 1
+            entry = _affine_sum(entries[i - (1 << highest)], steps[highest])
+        entries.append(entry)
+        p256_put(registers, _X, entry[0])
+        p256_put(registers, _Y, entry[1])
+        row.extend(p256_row(registers, _X, 2))
+    return KnownKey(public, row)
 
 
 def ecdh(d: int, public: tuple, rng=None) -> bytes:
@@ -397,20 +396,6 @@ def _candidate(material: bytes) -> int:
 # Points -----------------------------------------------------------------------------------------------------------
 
 
-class _Term:
-    """One summand of a multiplication: at which bit positions which bits choose which entry of its row."""
-
-    def __init__(self, bits, row, offset, spacing, teeth, coordinates, limit, step):
-        self.bits = bits
-        self.row = row
-        self.offset = offset
-        self.spacing = spacing
-        self.teeth = teeth
-        self.coordinates = coordinates
-        self.limit = limit
-        self.step = step
-
-
 def _signed_bits(scalar: int, blind: int, length: int) -> bytes:
     """An odd number congruent to `scalar` as `length` digits ±1: bit i of the result is 1 where digit i is +1.
 
@@ -420,28 +405,25 @@ def _signed_bits(scalar: int, blind: int, length: int) -> bytes:
     return ((odd + (1 << length) - 1) >> 1).to_bytes(37, "little")
 
 
+# A term is one summand of a multiplication: which bits of a scalar choose which entry of a row, at which positions.
+# (end and step of the positions, bits, offset and spacing of the teeth, how many, row, coordinates an entry)
+
+
 def _comb(scalar: int, blind: int) -> list:
     """The terms of scalar·G."""
     bits = _signed_bits(scalar, blind, _COMB_BITS)
     table = memoryview(TABLE)
-    return [
-        _Term(
-            bits,
-            table[t * _COMB_ROW : (t + 1) * _COMB_ROW],
-            t * _COMB_TEETH * _COMB_COLUMNS,
-            _COMB_COLUMNS,
-            _COMB_TEETH,
-            2,
-            _COMB_COLUMNS,
-            1,
-        )
-        for t in range(_COMB_TABLES)
-    ]
+    terms = []
+    for t in range(_COMB_TABLES):
+        row = table[t * _COMB_ROW : (t + 1) * _COMB_ROW]
+        offset = t * _COMB_TEETH * _COMB_COLUMNS
+        terms.append((_COMB_COLUMNS, 1, bits, offset, _COMB_COLUMNS, _COMB_TEETH, row, 2))
+    return terms
 
 
-def _window(row, scalar: int, blind: int, length: int) -> _Term:
+def _window(row: bytearray, scalar: int, blind: int, length: int) -> tuple:
     """The term of scalar·Q, `row` the odd multiples of Q."""
-    return _Term(_signed_bits(scalar, blind, length), row, 0, 1, _WINDOW, 3, length, _WINDOW)
+    return length, _WINDOW, _signed_bits(scalar, blind, length), 0, 1, _WINDOW, row, 3
 
 
 def _multiply(terms: list, z: int):
@@ -452,30 +434,22 @@ def _multiply(terms: list, z: int):
     registers = p256_registers(_REGISTERS)
     p256_put(registers, _Z, z)
     p256_put(registers, _PZ, 1)
+    first = bytearray(_FIRST)
     add_affine = bytearray(_ADD_AFFINE)
     add_jacobian = bytearray(_ADD_JACOBIAN)
     aligned = bytearray(_COMB_ROW)  # TABLE may start anywhere in a ROM file system
-    started = False
-    for position in range(max([term.limit for term in terms]) - 1, -1, -1):
-        if started:
+    for position in range(max([term[0] for term in terms]) - 1, -1, -1):
+        if not first:
             p256_run(registers, len(_DOUBLE), 0, _DOUBLE)
-        for term in terms:
-            if position >= term.limit or position % term.step:
+        for end, step, bits, offset, spacing, teeth, row, coordinates in terms:
+            if position >= end or position % step:
                 continue
-            row = term.row
             if isinstance(row, memoryview):
                 aligned[:] = row
                 row = aligned
-            digit = p256_digit(term.bits, position + term.offset, term.spacing, term.teeth)
-            sign = p256_pick(registers, _PX, row, digit, term.teeth, term.coordinates)
-            if not started:
-                program = bytearray(_FIRST)
-                started = True
-            elif term.coordinates == 2:
-                program = add_affine
-            else:
-                program = add_jacobian
-            program[0] = sign
+            program = first or (add_affine if coordinates == 2 else add_jacobian)
+            first = None
+            program[0] = p256_pick(registers, _PX, row, bits, position + offset, spacing, teeth, coordinates)
             p256_run(registers, len(program), 0, program)
     return registers
 
@@ -494,7 +468,7 @@ def _multiples(public: tuple, z: int) -> bytearray:
     # The double becomes the point to add, and the accumulator the point itself again.
     copy = bytes((_ADD, _PX, _X, _ZERO, _ADD, _PY, _Y, _ZERO, _ADD, _PZ, _Z, _ZERO))
     p256_run(registers, len(copy), 0, copy)
-    p256_pick(registers, _X, row, 1, 1, 3)
+    p256_pick(registers, _X, row, b"\x01", 0, 1, 1, 3)
     for _ in range((1 << (_WINDOW - 1)) - 1):
         p256_run(registers, len(_ADD_JACOBIAN), 0, _ADD_JACOBIAN)
         row.extend(p256_row(registers, _X, 3))
@@ -534,59 +508,35 @@ def _base_point(k: int, blinds: _Blinds) -> tuple:
 
 
 def _invert(a: int, m: int) -> int:
-    """1/a modulo the prime m, by Lehmer's algorithm; CryptoError when there is none. Its time depends on `a`."""
-    x = m
-    y = a % m
-    u = 0  # x = ∓u·a and y = ±v·a modulo m, the upper sign while `odd` is 0
-    v = 1
-    odd = 0
-    step = array("i", (0, 0, 0, 0, 0))
-    while y > 1:
-        lehmer(x.to_bytes(32, "big"), y.to_bytes(32, "big"), step)
-        b = step[1]
-        if b:
-            a = step[0]
-            c = step[2]
-            d = step[3]
-            if step[4]:
-                x, y = b * y - a * x, c * x - d * y
-                odd ^= 1
-            else:
-                x, y = a * x - b * y, d * y - c * x
-            u, v = a * u + b * v, c * u + d * v
-        else:
-            q = x // y
-            x, y = y, x - q * y
-            u, v = v, u + q * v
-            odd ^= 1
-    if y != 1:
+    """1/a modulo the prime m; CryptoError when there is none."""
+    inverse = modular_inverse(a, m)
+    if not inverse:
         raise CryptoError("no inverse")
-    return m - v if odd else v
+    return inverse
 
 
 # The plain way, for tables and for what the formulas above do not know --------------------------------------------
 
 
-def _affine_sum(a, b):
-    """a + b, affine, None for infinity: every case."""
-    if a is None:
+def _affine_sum(a: tuple, b: tuple) -> tuple:
+    """a + b, whatever they are."""
+    if a == _INFINITY:
         return b
-    if b is None:
+    if b == _INFINITY:
         return a
     x, y = a
     if x != b[0]:
-        slope = (b[1] - y) * _invert((b[0] - x) % P, P)
+        slope = (b[1] - y) * _invert((b[0] - x) % P, P) % P
     elif y == b[1]:
-        slope = 3 * (x * x - 1) * _invert(2 * y, P)
+        slope = 3 * (x * x - 1) * _invert(2 * y % P, P) % P
     else:
-        return None
-    slope %= P
+        return _INFINITY
     x3 = (slope * slope - x - b[0]) % P
     return x3, (slope * (x - x3) - y) % P
 
 
-def _affine_multiple(k: int, point):
-    total = None
+def _affine_multiple(k: int, point: tuple) -> tuple:
+    total = _INFINITY
     while k:
         if k & 1:
             total = _affine_sum(total, point)
