@@ -15,9 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
+from PIL import Image
+
 from microtill.release.font import read_blob
 
 Line = tuple[int, int, int, str]
+Frame = bytes | bytearray | Image.Image
 
 _SCALES = (4, 3, 2, 1)
 # Lines, blocks and geometric shapes: a panel is full of them and they are not text. □ is: a missing glyph.
@@ -26,8 +29,10 @@ _SHAPES = range(0x2500, 0x2600)
 _SAMPLES = {2: ((1, 0), (1, 1)), 3: ((1, 0), (2, 2)), 4: ((2, 0), (3, 3))}
 
 
-def read_lines(frame: bytes, width: int = 240) -> list[Line]:
-    """`(x, y, scale, text)` of every run of glyphs in one size and colours; RGB, 3 bytes a pixel."""
+def read_lines(frame: Frame, width: int = 240) -> list[Line]:
+    """`(x, y, scale, text)` of every run of glyphs in one size and colours; a picture, or RGB with 3 bytes a pixel."""
+    if isinstance(frame, Image.Image):
+        return list(_read(frame.convert("RGB").tobytes(), frame.width))
     return list(_read(bytes(frame), width))
 
 
@@ -36,12 +41,12 @@ def _read(frame: bytes, width: int) -> tuple[Line, ...]:
     return tuple(_runs(_settle(list(_matches(_Planes(frame, width))))))
 
 
-def read_text(frame: bytes, width: int = 240) -> str:
+def read_text(frame: Frame, width: int = 240) -> str:
     """All of it, a line of the panel to a line."""
     return "\n".join(text for _, _, _, text in read_lines(frame, width))
 
 
-def contains(frame: bytes, text: str, width: int = 240) -> bool:
+def contains(frame: Frame, text: str, width: int = 240) -> bool:
     """Whether `text` stands on the panel, on one line or broken over consecutive lines of one size."""
     lines = read_lines(frame, width)
     wanted = _plain(text)
