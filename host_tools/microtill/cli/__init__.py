@@ -2,10 +2,11 @@
 
 import typer
 
-from microtill.cli import acquirer, sim
+from microtill.cli import acquirer, run, sim
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, help="Open firmware for a merchant payment terminal.")
 app.add_typer(acquirer.app, name="acquirer")
+app.command()(run.run)
 app.command()(sim.sim)
 
 

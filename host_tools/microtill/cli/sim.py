@@ -1,5 +1,6 @@
 """`microtill sim`: the terminal on the bench, played by a script."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -64,11 +65,11 @@ def sim(
         raise typer.Exit(FAILED) from None
 
 
-def prepare(world: World, language: str, blank: bool = False) -> None:
-    """Bring a world to where scripts start: provisioned, at rest, in `language`."""
+def prepare(world: World, language: str, blank: bool = False, say: Callable[[str], None] = lambda line: None) -> None:
+    """Bring a world to where scripts start: provisioned, at rest, in `language`. `say` is told the steps."""
     status = world.console.wait_ready()
     if not blank and status["state"] != "provisioned":
-        world.provision()
+        world.provision(say)
         status = world.console.wait_ready()
     if not blank:
         world.wait_at_rest()

@@ -122,6 +122,14 @@ async def _send(websocket: WebSocket, page: Page) -> None:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]):
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield  # whoever calls `serve` cancels it
@@ -153,15 +161,12 @@ async def serve(session: Session, listening: socket.socket, ready: Callable[[str
         ws_max_size=4 * LONGEST,
         timeout_graceful_shutdown=1,
     )
-    server = _Server(config)
+    server = _Server(config, lambda: ready(f"http://{HOST}:{port}/"))
     serving = asyncio.create_task(server.serve([listening]))
     living = asyncio.create_task(session.run())
     try:
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.005)
-        ready(f"http://{HOST}:{port}/")
         # The session may end (its bench has); the pages that show why are served on.
-        await serving
+        await asyncio.shield(serving)
     finally:
         living.cancel()
         server.should_exit = server.force_exit = True

@@ -13,7 +13,7 @@ from typing import Any
 
 from microtill import __version__
 from microtill.acquirer.process import AcquirerError, AcquirerProcess
-from microtill.bench import reading
+from microtill.bench import cards, reading
 from microtill.bench.client import Bench, BenchError
 from microtill.device.console import RECORD
 from microtill.simulator.page.messages import WALLET, Request
@@ -107,11 +107,12 @@ class Session:
         self._read_a_card = False
         self._take_away: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._looks: set[asyncio.Task] = set()
         self.frame: Frame | None = None
         self.state: dict[str, Any] = {
             "version": __version__,
             "board": board,
-            "wallet": WALLET,
+            "wallet": [_face(name) for name in WALLET],
             "acquirer": acquirer is not None,
             "phase": "blank" if blank or prepare is None else "preparing",
             "can_prepare": prepare is not None,
@@ -250,7 +251,9 @@ class Session:
                 self._add("console", event["line"])
             case "power" | "exit":
                 self._lose_interest()
-                asyncio.ensure_future(self._look_once())
+                look = asyncio.ensure_future(self._look_once())
+                self._looks.add(look)
+                look.add_done_callback(self._looks.discard)
             case "wlan":
                 self._set(joined=bool(event["ip"]))
 
@@ -373,13 +376,10 @@ class Session:
 
     async def _finger(self, act: str, key: str) -> None:
         """Press or release, never faster than a finger: a contact that is too short is none."""
-        if act == "press" and not self.state["running"]:
-            return
         speed = max((await asyncio.to_thread(self._bench.state))["speed"], 0.1)
         rest = (_PAUSE_S if act == "press" else _PRESS_S) / speed
         await asyncio.sleep(max(0, self._struck + rest - time.monotonic()))
-        # As `press`, but a keypad can be touched whether or not the firmware lives.
-        await asyncio.to_thread(self._bench.hand, "keypad", act, key=key)
+        await asyncio.to_thread(getattr(self._bench, act), key)
         self._struck = time.monotonic()
 
     async def _hold(self, card: str) -> None:
@@ -440,6 +440,14 @@ class Session:
                 if whole:
                     self._add("acquirer", *_decoded(whole))
                 await asyncio.sleep(_LOG_S)
+
+
+def _face(name: str) -> dict[str, str]:
+    """What is printed on a card."""
+    card = cards.make(name, cards.Counters())
+    assert isinstance(card, cards.EmvCard)
+    year, month = card.account.expiry[:2], card.account.expiry[2:4]
+    return {"name": name, "last4": card.account.pan[-4:], "expiry": f"{month}/{year}"}
 
 
 def _decoded(lines: Iterable[bytes]) -> list[dict]:
