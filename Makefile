@@ -6,7 +6,7 @@ WORKERS ?= auto
 FUZZ_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format bench fuzz image clean
+.PHONY: help setup run demo test lint format bench golden fuzz image clean
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ format: $(BIN)/.dev ## rewrite the sources in the house format
 
 bench: $(BIN)/.dev ## our figures beside the peers', and build/bench.json
 	$(BIN)/python tests/perf/bench.py
+
+golden: $(BIN)/.dev ## the terminal's screens, old beside new, in build/golden.html (RECORD=--record keeps the new)
+	$(BIN)/python -m tests.ui.golden $(RECORD)
 
 fuzz: $(BIN)/.dev ## the fuzz tests for FUZZ_SECONDS (600)
 	MICROTILL_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n $(WORKERS) tests -k fuzz
