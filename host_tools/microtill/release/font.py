@@ -9,7 +9,7 @@ The blob (numbers little-endian), read by `firmware/till/ui/font.py`:
          `present` has bit n for code point n of the 16; `wide` has it too where the glyph is 16 pixels wide, not 8;
          `base` is where the first glyph of the 16 starts in the glyph data, in units of 16 bytes
     …    glyph data: 16 rows, one byte a row (two where wide), leftmost pixel in the highest bit
-    …    the notice: UTF-8 text, where the glyphs come from and under which licence
+    …    the notice: UTF-8 text, where the glyphs come from, and their licence, which goes where they go
 """
 
 import struct
@@ -86,7 +86,7 @@ def build(glyphs: dict[int, bytes]) -> bytes:
                 wide |= (len(glyph) == 32) << n
                 data += glyph
             pages += struct.pack("<HHH", base, present, wide)
-    notice = NOTICE.encode()
+    notice = NOTICE.read_bytes()
     header = struct.pack("<4sBBH", _MAGIC, len(pages) // _PAGE, 0, len(notice))
     return header + bytes(directory) + bytes(pages) + bytes(data) + notice
 
