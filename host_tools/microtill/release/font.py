@@ -22,8 +22,6 @@ SOURCE = Path("/usr/share/unifont/unifont.hex")
 """Where Debian's package `unifont` puts the glyphs."""
 BLOB = FIRMWARE / "till" / "ui" / "unifont.bin"
 NOTICE = BLOB.with_name("unifont.LICENSE")
-    "Glyphs: GNU Unifont, (c) 1998-2022 Roman Czyborra, Paul Hardy, Qianqian Fang et al. SIL Open Font License 1.1."
-)
 
 _MAGIC = b"MTF1"
 _HEADER = 8 + 256
