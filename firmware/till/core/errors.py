@@ -47,6 +47,16 @@ class StorageError(TillError):
     key = "error.storage"
 
 
+class SalesStopped(TillError):
+    """A reversal is open and could not be ended: no sale before it is. `reason`: catalogue key of why not."""
+
+    key = "error.pending_reversals"
+
+    def __init__(self, reason):
+        super().__init__(reason)
+        self.reason = reason
+
+
 class JournalFull(StorageError):
     key = "error.journal_full"
 

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from till.core.errors import Cancelled, TillError
+from till.core.errors import Cancelled, SalesStopped, TillError
 from till.flows.consent import put_question
 from till.flows.menu import menu
 from till.flows.outcome import show_outcome
@@ -27,7 +27,7 @@ async def desk(counter, reader, payments, terminal, instruments, settings, log, 
             counter.buzzer.key()
         except TillError as e:
             log.error("desk", e)
-            await notice(counter, e.key)
+            await notice(counter, e.key, e.reason if isinstance(e, SalesStopped) else "")
         except Exception as e:  # noqa: BLE001 - generic on the screen, precise in the log; money is safe in the journal
             log.error("desk", e)
             await notice(counter, "error.internal")

@@ -1,7 +1,7 @@
 """A sale: amount, card, authorisation, outcome."""
 
 from till.core import outcome
-from till.core.errors import CardError
+from till.core.errors import CardError, SalesStopped, TillError
 from till.emv.parameters import SALE
 from till.flows.amount import key_amount
 from till.flows.card import take_card
@@ -39,7 +39,10 @@ async def make_ready(counter, payments) -> None:
     payments.check()
     if payments.reversals_pending():
         counter.screen.processing("screen.reversing", "", 0)
-        await payments.reverse_all()
+        try:
+            await payments.reverse_all()
+        except TillError as e:
+            raise SalesStopped(e.key)
     if not payments.online:
         counter.screen.processing("screen.please_wait", "", 0)
         await payments.connect()

@@ -57,6 +57,7 @@ class Payments:
         self._link = link
         self._busy = asyncio.Lock()
         self._due = asyncio.Event()
+        self._in_flight = 0
         self.reversal_error = ""
 
     # What the counter shows.
@@ -160,8 +161,11 @@ class Payments:
                 pan=reading.pan_masked,
                 scheme=reading.scheme,
             )
-            n = self._journal.append(records.INTENT, intent, message.time)
-            return await self._decide(n, message)
+            n = self._in_flight = self._journal.append(records.INTENT, intent, message.time)
+            try:
+                return await self._decide(n, message)
+            finally:
+                self._in_flight = 0
 
     async def _decide(self, n: int, message) -> Settled:
         started = time.ticks_ms()
@@ -242,8 +246,8 @@ class Payments:
     # Reversals.
 
     def reversals_pending(self) -> int:
-        """INTENTs without a RESULT: each must be reversed before the next payment."""
-        return len(self._journal.open_intents())
+        """INTENTs without a RESULT, but for the one in flight: each must be reversed before the next payment."""
+        return len([n for n in self._journal.open_intents() if n != self._in_flight])
 
     async def reverse_all(self) -> None:
         """Reverse whatever is open, oldest first. LinkError or TillError: one could not be, and sales must wait."""

@@ -41,8 +41,13 @@ Mid = Annotated[str, typer.Argument(help="Merchant ID, 15 digits.")]
 
 DATA = Path("acquirer-data")
 
-_out = Console()
-_err = Console(stderr=True)
+# Into a pipe or a file a table is as wide as it needs to be.
+_WIDE = 160
+
+
+def _console(stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else _WIDE)
 
 
 @contextmanager
@@ -55,10 +60,10 @@ def _told() -> Iterator[None]:
     try:
         yield
     except InvalidArgument as e:
-        _err.print(f"[red]error:[/] {e}", highlight=False, soft_wrap=True)
+        _console(stderr=True).print(f"[red]error:[/] {e}", highlight=False, soft_wrap=True)
         raise typer.Exit(WRONG_VALUE) from e
     except (AdminError, DataDirError, DatabaseError) as e:
-        _err.print(f"[red]error:[/] {e}", highlight=False, soft_wrap=True)
+        _console(stderr=True).print(f"[red]error:[/] {e}", highlight=False, soft_wrap=True)
         raise typer.Exit(NOT_POSSIBLE) from e
 
 
@@ -78,7 +83,7 @@ def _admin(data: Path) -> "Iterator[Admin]":
 
 
 def _time(value: int | None) -> str:
-    return datetime.fromtimestamp(value).astimezone().strftime("%Y-%m-%d %H:%M:%S") if value else ""
+    return datetime.fromtimestamp(value).astimezone().strftime("%y-%m-%d %H:%M:%S") if value else ""
 
 
 def _money(value: int | None) -> str:
@@ -91,7 +96,6 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "last_seen": _time,
     "time": _time,
     "amount": _money,
-    "reversed": lambda v: "reversed" if v else "",
     "alarm": lambda v: "ALARM" if v else "",
 }
 
@@ -117,7 +121,7 @@ def _rows(rows: list[dict[str, Any]], names: str, as_json: bool) -> None:
         table.add_column(name, overflow="fold", justify="right" if name == "amount" else "left")
     for row in rows:
         table.add_row(*(_cell(n, row[n]) for n in names.split()))
-    _out.print(table)
+    _console().print(table)
 
 
 def _one(row: dict[str, Any], as_json: bool) -> None:
@@ -127,7 +131,7 @@ def _one(row: dict[str, Any], as_json: bool) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in row.items():
         table.add_row(f"[bold]{name}[/]", _cell(name, value))
-    _out.print(table)
+    _console().print(table)
 
 
 # -- the acquirer ------------------------------------------------------------------------------------------------------
@@ -159,10 +163,10 @@ def init(
         opened = Database(home.database_url)
         opened.migrate()
         opened.close()
-    _out.print(f"Acquirer made in [bold]{data}[/] for {', '.join(hosts)}.")
-    _out.print(f"  trust object    {data / 'trust.jws'}  (give it to blank terminals)")
-    _out.print(f"  key file        {data / 'secrets.json'}  (keep it; production keeps these keys in an HSM)")
-    _out.print("Next: `microtill acquirer merchant add`, `terminal add`, `credential add`, `serve`.")
+    _console().print(f"Acquirer made in [bold]{data}[/] for {', '.join(hosts)}.")
+    _console().print(f"  trust object    {data / 'trust.jws'}  (give it to blank terminals)")
+    _console().print(f"  key file        {data / 'secrets.json'}  (keep it; production keeps these keys in an HSM)")
+    _console().print("Next: `microtill acquirer merchant add`, `terminal add`, `credential add`, `serve`.")
 
 
 @app.command()
@@ -180,7 +184,9 @@ def serve(
         running = Running(DataDir(data), sys.stdout)
 
         def ready(listener: Listener) -> None:
-            _err.print(f"Serving {running.home.config.url} on {host}:{listener.port}; Ctrl-C ends it.", highlight=False)
+            _console(stderr=True).print(
+                f"Serving {running.home.config.url} on {host}:{listener.port}; Ctrl-C ends it.", highlight=False
+            )
 
         try:
             asyncio.run(run(running, host, port, ready))
@@ -216,7 +222,10 @@ def transactions(
     """Messages and what was answered, oldest first."""
     with _admin(data) as admin:
         rows = admin.transactions(tid, limit)
-    _rows(rows, "created tid type stan amount outcome rc action result reversed rrn pan", as_json)
+    if not as_json:
+        for row in rows:
+            row["note"] = "reversed" if row["reversed"] else row["result"] or row["action"] or row["reason"]
+    _rows(rows, "created tid type stan amount outcome rc note pan", as_json)
 
 
 @app.command()
@@ -256,7 +265,7 @@ def merchant_add(
     """Add a merchant. A merchant ID has no check digit: read the parts back before you go on."""
     with _admin(data) as admin:
         admin.add_merchant(mid, name, address, phone)
-    _out.print(
+    _console().print(
         f"Merchant added: [bold]{name}[/], acquirer {mid[:3]}, area {mid[3:7]}, category {mid[7:11]}, no. {mid[11:]}.",
         highlight=False,
     )
@@ -282,7 +291,7 @@ def merchant_suspend(mid: Mid, data: Data = DATA) -> None:
     """Stop a merchant's terminals from selling."""
     with _admin(data) as admin:
         admin.set_merchant(mid, "suspend")
-    _out.print(f"Merchant {mid} is suspended.", highlight=False)
+    _console().print(f"Merchant {mid} is suspended.", highlight=False)
 
 
 @merchant.command("resume")
@@ -290,7 +299,7 @@ def merchant_resume(mid: Mid, data: Data = DATA) -> None:
     """Let a suspended merchant's terminals sell again."""
     with _admin(data) as admin:
         admin.set_merchant(mid, "resume")
-    _out.print(f"Merchant {mid} is active.", highlight=False)
+    _console().print(f"Merchant {mid} is active.", highlight=False)
 
 
 # -- terminals ---------------------------------------------------------------------------------------------------------
@@ -301,7 +310,7 @@ def terminal_add(mid: Mid, tid: Tid, data: Data = DATA) -> None:
     """Reserve a terminal ID for a merchant; provisioning then binds a unit to it."""
     with _admin(data) as admin:
         admin.add_terminal(mid, tid)
-    _out.print(f"Terminal {tid} added for merchant {mid}; it waits for a unit.", highlight=False)
+    _console().print(f"Terminal {tid} added for merchant {mid}; it waits for a unit.", highlight=False)
 
 
 @terminal.command("list")
@@ -323,7 +332,7 @@ def _set(action: str, told: str) -> Callable[[Tid, Data], None]:
     def command(tid: Tid, data: Data = DATA) -> None:
         with _admin(data) as admin:
             admin.set_terminal(tid, action)
-        _out.print(f"Terminal {tid} is {told}.", highlight=False)
+        _console().print(f"Terminal {tid} is {told}.", highlight=False)
 
     return command
 
@@ -344,7 +353,7 @@ def terminal_revoke(
         if not yes and not typer.confirm(f"Revoke {tid}? This cannot be undone."):
             raise typer.Exit(NOT_POSSIBLE)
         admin.set_terminal(tid, "revoke")
-    _out.print(f"Terminal {tid} is revoked.", highlight=False)
+    _console().print(f"Terminal {tid} is revoked.", highlight=False)
 
 
 # -- credentials -------------------------------------------------------------------------------------------------------
@@ -360,7 +369,7 @@ def credential_add(
     if as_json:
         _json({"name": name, "credential": made})
     else:
-        _out.print(made, highlight=False, soft_wrap=True)
+        _console().print(made, highlight=False, soft_wrap=True)
 
 
 @credential.command("list")
@@ -376,4 +385,4 @@ def credential_revoke(name: Annotated[str, typer.Argument(help="Whose it is.")],
     """Accept a credential no longer."""
     with _admin(data) as admin:
         admin.revoke_credential(name)
-    _out.print(f"Credential {name} is revoked.", highlight=False)
+    _console().print(f"Credential {name} is revoked.", highlight=False)

@@ -182,7 +182,10 @@ def _arguments(verb: str, words: list[str]) -> tuple:
 
 
 class Player:
-    """Plays commands on a running world. `folder`: where screenshots go; `home`: where `trace:FILE` is looked up."""
+    """Plays commands on a running world. `folder`: where screenshots go; `home`: where `trace:FILE` is looked up.
+
+    What the acquirer held before the player was made does not count in `acquirer expect`.
+    """
 
     def __init__(self, world: World, folder: Path, home: Path, say: Callable[[str], None] = lambda line: None):
         self.world = world
@@ -190,6 +193,7 @@ class Player:
         self.folder = folder
         self.home = home
         self.say = say
+        self._before = world.acquirer.sales() if world.acquirer else {}
 
     def play(self, commands: Iterable[Command]) -> None:
         """Play all; ScriptFailed at the first that does not hold, and at any broken datasheet."""
@@ -212,7 +216,8 @@ class Player:
         self.bench.release(key)
 
     def _tap(self, *cards: str) -> None:
-        self.bench.tap(*[self._card(card) for card in cards])
+        for card in cards:
+            self.bench.tap(self._card(card))
 
     def _card(self, card: str) -> str:
         kind, colon, file = card.partition(":")
@@ -301,7 +306,8 @@ class Player:
             raise ScriptFailed("this world has no acquirer")
         deadline = time.monotonic() + _GRACE_SECONDS
         while True:
-            held = self.world.acquirer.sales()
+            sales = self.world.acquirer.sales()
+            held = {name: sales[name] - self._before[name] for name in COUNTS}
             wrong = [f"{name} is {held[name]}, not {value}" for name, value in wanted if held[name] != value]
             if not wrong:
                 return
