@@ -52,32 +52,54 @@ class Faults:
     def clear(self) -> None:
         self._active.clear()
 
-    def _take(self, name: str) -> dict[str, Any] | None:
-        fault = self._active.get(name)
-        if fault is None:
-            return None
-        if fault["times"] is not None:
-            fault["times"] -= 1
-            if fault["times"] <= 0:
-                del self._active[name]
-        self.acted += 1
-        return fault
+    def _take(self) -> dict[str, dict[str, Any]]:
+        """The faults of a request that has just come: taken then, or one left over would take the next one's."""
+        taken = {}
+        for name, fault in list(self._active.items()):
+            taken[name] = fault
+            if fault["times"] is not None:
+                fault["times"] -= 1
+                if fault["times"] <= 0:
+                    del self._active[name]
+        self.acted += len(taken)
+        return taken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
+        faults = self._take()
         body = await _read(receive)
-        if drop := self._take("drop_request"):
-            await self._lose(scope, receive, drop)
+        if "drop_request" in faults:
+            await self._lose(scope, receive, faults["drop_request"])
             return
         status, headers, answer = await self._call(scope, body)
-        if slow := self._take("slow"):
-            await asyncio.sleep(slow["ms"] / 1000)
-        if drop := self._take("drop_response"):
-            await self._lose(scope, receive, drop)
+        if "slow" in faults:
+            await asyncio.sleep(faults["slow"]["ms"] / 1000)
+        if "drop_response" in faults:
+            await self._lose(scope, receive, faults["drop_response"])
             return
-        await self._send(scope, send, status, headers, answer)
+        previous, self._last_answer = self._last_answer, answer
+        if "stale" in faults and previous:
+            answer = previous
+        if "tamper" in faults:
+            answer = _tampered(answer, faults["tamper"].get("part", "payload"))
+        if "oversize" in faults:
+            answer = answer.ljust(faults["oversize"].get("size", 5000), b"A")
+        if "status" in faults:
+            status, answer = faults["status"]["code"], b"{}"
+        if "captive" in faults:
+            answer, headers = _PORTAL, [(b"content-type", b"text/html; charset=utf-8")]
+        headers = [h for h in headers if h[0].lower() != b"content-length"]
+        if "chunked" not in faults:
+            headers.append((b"content-length", str(len(answer)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        if "truncate" in faults:
+            await send({"type": "http.response.body", "body": answer[: len(answer) // 2], "more_body": True})
+            await asyncio.sleep(0.05)  # let the half reach the peer before the connection is closed under it
+            self._cut(scope)
+            return
+        await send({"type": "http.response.body", "body": answer, "more_body": False})
 
     async def _call(self, scope: Scope, body: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         sent: list[Message] = []
@@ -98,32 +120,6 @@ class Faults:
             self._cut(scope)
         while (await receive())["type"] != "http.disconnect":
             continue
-
-    async def _send(
-        self, scope: Scope, send: Send, status: int, headers: list[tuple[bytes, bytes]], answer: bytes
-    ) -> None:
-        previous, self._last_answer = self._last_answer, answer
-        if self._take("stale") and previous:
-            answer = previous
-        if tamper := self._take("tamper"):
-            answer = _tampered(answer, tamper.get("part", "payload"))
-        if oversize := self._take("oversize"):
-            answer = answer.ljust(oversize.get("size", 5000), b"A")
-        if wrong := self._take("status"):
-            status, answer = wrong["code"], b"{}"
-        if self._take("captive"):
-            answer, headers = _PORTAL, [(b"content-type", b"text/html; charset=utf-8")]
-        cut = self._take("truncate")
-        headers = [h for h in headers if h[0].lower() != b"content-length"]
-        if not self._take("chunked"):
-            headers.append((b"content-length", str(len(answer)).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        if cut:
-            await send({"type": "http.response.body", "body": answer[: len(answer) // 2], "more_body": True})
-            await asyncio.sleep(0.05)  # let the half reach the peer before the connection is closed under it
-            self._cut(scope)
-            return
-        await send({"type": "http.response.body", "body": answer, "more_body": False})
 
 
 async def _read(receive: Receive) -> bytes:
