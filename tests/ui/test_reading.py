@@ -37,7 +37,7 @@ LETTERS = [
     for code in GLYPHS
     if 0x21 <= code < 0x7F or 0xC0 <= code < 0x180 or 0x4E00 <= code < 0xA000 or 0xFF01 <= code < 0xFF5F
 ]
-KNOWN = sorted({g.character for g in reading._font().looks(False).by_columns.values()} & set(LETTERS))
+KNOWN = sorted({glyph.character for glyph, _ in reading._font().looks(False).by_columns.values()} & set(LETTERS))
 
 
 @pytest.fixture(scope="module")

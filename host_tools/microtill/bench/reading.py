@@ -74,21 +74,22 @@ class _Glyph:
 
 
 class _Looks:
-    """What each glyph looks like through the samples, as 16 bits a column."""
+    """What each glyph looks like through the samples, as 16 bits a column: its ink, and its paper."""
 
     def __init__(self, glyphs: list[_Glyph], enlarged: bool):
-        self.by_columns: dict[bytes, _Glyph] = {}
+        self.by_columns: dict[bytes, tuple[_Glyph, bool]] = {}  # … and whether it is the paper that looks so
         self.offsets: dict[int, set[int]] = {}
         for glyph in glyphs:
-            key = _columns(_seen(glyph) if enlarged else glyph.bits, glyph.columns)
-            self.by_columns.setdefault(key, glyph)
-            # Four columns that are not all the same tell where a glyph may start. What has none of them (a dash) is not
-            # told from a line that somebody has drawn, and not read.
-            for offset in range(0, glyph.columns, 4):
-                four = key[offset * 2 : offset * 2 + 8]
-                if four != four[:2] * 4:
-                    self.offsets.setdefault(int.from_bytes(four, "little"), set()).add(offset)
-                    break
+            for paper in (False, True):
+                key = _columns(_seen(glyph, paper) if enlarged else _plain_bits(glyph, paper), glyph.columns)
+                self.by_columns.setdefault(key, (glyph, paper))
+                # Four columns that are not all the same tell where a glyph may start. What has none of them (a dash) is
+                # not told from a line that somebody has drawn, and not read.
+                for offset in range(0, glyph.columns, 4):
+                    four = key[offset * 2 : offset * 2 + 8]
+                    if four != four[:2] * 4:
+                        self.offsets.setdefault(int.from_bytes(four, "little"), set()).add(offset)
+                        break
         self.anchors = frozenset(self.offsets)
 
 
@@ -143,14 +144,21 @@ def _gaps(glyph: _Glyph) -> dict[tuple[int, int], int]:
     return gaps
 
 
-def _seen(glyph: _Glyph) -> int:
-    """The font pixels whose both samples are inked, at any scale above 1.
+def _plain_bits(glyph: _Glyph, paper: bool) -> int:
+    return _edges(glyph.columns)[0] ^ glyph.bits if paper else glyph.bits
+
+
+def _seen(glyph: _Glyph, paper: bool) -> int:
+    """The font pixels both of whose samples are inked, at any scale above 1; or both of whose are `paper`.
 
     Each sample is inked by the font pixel itself (bolder by S // 2, it covers what a rounded tip takes away), the upper
     one also by a filled corner at the top, the lower one by a filled corner at the bottom.
     """
     gaps = _gaps(glyph)
-    return glyph.bits | ((gaps[-1, -1] | gaps[1, -1]) & (gaps[-1, 1] | gaps[1, 1]))
+    top, bottom = gaps[-1, -1] | gaps[1, -1], gaps[-1, 1] | gaps[1, 1]
+    if paper:
+        return _edges(glyph.columns)[0] ^ (glyph.bits | top | bottom)
+    return glyph.bits | (top & bottom)
 
 
 _SPREAD = [sum((byte >> (7 - n) & 1) << 16 * n for n in range(8)) for byte in range(256)]
@@ -261,8 +269,13 @@ def _matches(planes: _Planes) -> Iterator[_Match]:
     """Every cell of the panel that is exactly a glyph; those of a character lie inside others too (a dot, a stroke)."""
     size = planes.width * 2
     keep = int.from_bytes(b"\xff\x7f" * planes.width, "little")
+    # Two colours make a cell, and either shows the glyph: the commonest, which is most of the panel, is left out.
+    amount = {colour: sum(row.bit_count() for row in rows) for colour, rows in planes.rows.items()}
+    commonest = max(amount, key=lambda colour: amount[colour])
     for scale in _SCALES:
-        for ink, pixels in planes.rows.items():
+        for colour, pixels in planes.rows.items():
+            if colour == commonest:
+                continue
             rows = pixels
             if scale > 1:
                 (left, top), (right, bottom) = _SAMPLES[scale]
@@ -275,17 +288,17 @@ def _matches(planes: _Planes) -> Iterator[_Match]:
                     y = at - 15 * scale
                     if not window or y < 0:
                         continue
-                    for x, glyph in _starts(window.to_bytes(size, "little"), scale):
-                        paper = _paper(planes, x, y, scale, glyph, ink)
-                        if paper is not None:
-                            yield _Match(x, y, scale, glyph, ink, paper)
+                    for x, glyph, paper in _starts(window.to_bytes(size, "little"), scale):
+                        other = _other(planes, x, y, scale, glyph, colour, paper)
+                        if other is not None:
+                            yield _Match(x, y, scale, glyph, *((other, colour) if paper else (colour, other)))
 
 
 @lru_cache(maxsize=20_000)  # most of a frame is as it was in the frame before
-def _starts(lanes: bytes, scale: int) -> list[tuple[int, _Glyph]]:
-    """`(x, glyph)` for what looks like a glyph where it is sampled."""
+def _starts(lanes: bytes, scale: int) -> list[tuple[int, _Glyph, bool]]:
+    """`(x, glyph, paper)` for what looks like a glyph, or like its paper, where it is sampled."""
     looks = _font().looks(scale > 1)
-    found: list[tuple[int, _Glyph]] = []
+    found: list[tuple[int, _Glyph, bool]] = []
     # Nothing starts in what is all blank or all inked from an edge on, but a glyph may reach into it.
     first = (len(lanes) - min(len(lanes.lstrip(b"\0")), len(lanes.lstrip(b"\xff")))) // 2
     if first * 2 == len(lanes):
@@ -300,43 +313,43 @@ def _starts(lanes: bytes, scale: int) -> list[tuple[int, _Glyph]]:
         each = -(-len(columns) // scale)
         seen = b"".join(columns[phase::scale].tobytes().ljust(each * 2, b"\0") for phase in range(scale))
     for shift in range(4):
-        quads = memoryview(seen[shift * 2 : shift * 2 + (len(seen) - shift * 2) // 8 * 8]).cast("Q")
-        hits = looks.anchors.intersection(quads)
-        if not hits:
-            continue
-        for n, quad in enumerate(quads):
-            if quad not in hits:
-                continue
-            for offset in looks.offsets[quad]:
-                at = n * 4 + shift - offset
-                phase, column = divmod(at, each)
-                if at < 0:
-                    continue
-                for width in (16, 8):
-                    glyph = looks.by_columns.get(seen[at * 2 : (at + width) * 2])
-                    if glyph and glyph.columns == width:
-                        found.append((first + column * scale + phase, glyph))
+        quads = memoryview(seen[shift * 2 : shift * 2 + (len(seen) - shift * 2) // 8 * 8]).cast("Q").tolist()
+        for quad in looks.anchors.intersection(quads):
+            n = -1
+            for _ in range(quads.count(quad)):
+                n = quads.index(quad, n + 1)
+                for offset in looks.offsets[quad]:
+                    at = n * 4 + shift - offset
+                    if at < 0:
+                        continue
+                    for width in (16, 8):
+                        look = looks.by_columns.get(seen[at * 2 : (at + width) * 2])
+                        if look and look[0].columns == width:
+                            phase, column = divmod(at, each)
+                            found.append((first + column * scale + phase, *look))
     return found
 
 
-def _paper(planes: _Planes, x: int, y: int, scale: int, glyph: _Glyph, ink: int) -> int | None:
-    """The one colour of the cell's other pixels, if the inked ones are right and there is only one."""
+def _other(planes: _Planes, x: int, y: int, scale: int, glyph: _Glyph, colour: int, paper: bool) -> int | None:
+    """The second colour of a cell whose first is its ink or its `paper`, if every pixel is right and there are two."""
     width = glyph.columns * scale
     if x + width > planes.width:
         return None
     every = (1 << 16 * width) // 0xFFFF  # a 1 in each lane
     window = (1 << 16 * width) - 1
-    drawn = _drawn(glyph.character, glyph.columns, glyph.bits, scale)
-    rows = planes.rows[ink]
     shift = 16 * x
+    drawn = _drawn(glyph.character, glyph.columns, glyph.bits, scale)
+    inverse = every if paper else 0
+    rows = planes.rows[colour]
     for at, wanted in enumerate(drawn):
-        if rows[y + at] >> shift & window != wanted:
+        if rows[y + at] >> shift & window != wanted ^ inverse:
             return None
-    for colour, others in planes.rows.items():
-        if colour == ink:
+    inverse ^= every
+    for other, rows in planes.rows.items():
+        if other == colour:
             continue
-        if all(others[y + at] >> shift & window == every ^ wanted for at, wanted in enumerate(drawn)):
-            return colour
+        if all(rows[y + at] >> shift & window == wanted ^ inverse for at, wanted in enumerate(drawn)):
+            return other
     return None
 
 
