@@ -49,4 +49,4 @@ def test_local_time_has_the_merchants_offset():
             clock.set_offset(bad)
         except InvalidValue:
             continue
-        assert False, bad
+        raise AssertionError(bad)

@@ -73,6 +73,7 @@ def test_a_cut_answer_is_truncated():
 
 def test_a_request_is_one_buffer():
     assert bytes(request("POST", "/v1/messages", "a.test:8443", "application/jose", b"abc")) == (
-        b"POST /v1/messages HTTP/1.1\r\nHost: a.test:8443\r\nContent-Type: application/jose\r\nContent-Length: 3\r\n\r\nabc"
+        b"POST /v1/messages HTTP/1.1\r\nHost: a.test:8443\r\n"
+        b"Content-Type: application/jose\r\nContent-Length: 3\r\n\r\nabc"
     )
     assert bytes(request("GET", "/v1/ping", "a.test:1", "", None)) == b"GET /v1/ping HTTP/1.1\r\nHost: a.test:1\r\n\r\n"

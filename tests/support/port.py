@@ -1,4 +1,4 @@
-"""Calls functions on the MicroPython Unix port from a host test: cross-checks and fuzzing at thousands of calls a second.
+"""Calls functions on the MicroPython Unix port from a host test: for cross-checks and fuzzing, thousands a second.
 
     with Port("from till.crypto.cmac import cmac") as port:
         assert port.call("cmac", key, message) == expected

@@ -16,7 +16,7 @@ try:
         asyncio.run(_result)
 except SystemExit as e:
     _status = e.value if isinstance(e.value, int) else 1
-except BaseException as e:
+except BaseException as e:  # noqa: BLE001 - whatever it was, it is reported
     sys.print_exception(e)
     _status = 77 if type(e).__name__ == "SkipTest" else 1
 sys.exit(_status)

@@ -1,6 +1,5 @@
 """Presenting a card or a phone, until it is read or the cashier gives up."""
 
-import asyncio
 import gc
 import time
 
@@ -9,13 +8,15 @@ from micropython import const
 from till.core.errors import Cancelled, CardCollision, CardRemoved, CardTryAgain, ReaderError
 from till.emv.entry_point import read_card
 
-_POLL_MS = const(10)
+_POLL_MS = const(50)
 _PATIENCE_MS = const(60000)
 _SAY_MS = const(1500)
 
 
 async def take_card(counter, reader, terminal, transaction_of, title_key: str, amount_text: str):
-    """The CardReading of the first card that can be read, all four lights on. `transaction_of()` gives a fresh EMV transaction a tap.
+    """The CardReading of the first card that can be read, with all four lights on.
+
+    `transaction_of()` gives a fresh EMV transaction for each tap.
 
     What passes (pulled away, two cards, a fault of the reader) is said on the screen and tried again; a card that
     cannot pay raises its CardError; CANCEL or a minute without a card raises Cancelled. The field is off afterwards.
@@ -55,7 +56,7 @@ async def _find(counter, reader, deadline) -> None:
     while reader.poll() is None:
         if counter.pressed() == "CANCEL" or time.ticks_diff(deadline, time.ticks_ms()) < 0:
             raise Cancelled()
-        await asyncio.sleep_ms(_POLL_MS)
+        await reader.wait(_POLL_MS)
 
 
 async def _read(reader, dialogue):

@@ -10,6 +10,10 @@ from micropython import const
 
 from till.core.errors import TillError
 
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _KEPT = const(32)
 
 
@@ -18,7 +22,7 @@ class Log:
 
     def __init__(self, out):
         self._out = out
-        self.clock = None
+        self.clock: "Callable[[], int] | None" = None
         self.lines = []
 
     def event(self, source: str, text: str) -> None:
