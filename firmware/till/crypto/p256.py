@@ -328,8 +328,7 @@ def ecdh(d: int, public: tuple, rng=None) -> bytes:
     _check_scalar(d)
     blinds = _Blinds(_seed(rng, d, encode_public(public)))
     row = _multiples(public, blinds.element())
-    term = _window(row, d, blinds.word(), _WINDOW_BITS)
-    x, y = _affine(_multiply([term], blinds.element()))
+    x, y = _affine(_blinded(lambda blind: [_window(row, d, blind, _WINDOW_BITS)], blinds))
     check_public(x, y)
     return x.to_bytes(32, "big")
 
@@ -496,13 +495,25 @@ def _affine(registers) -> tuple:
     return p256_get(registers, _X) * square % P, p256_get(registers, _Y) * square * inverse % P
 
 
+def _blinded(terms, blinds: _Blinds):
+    """Registers with the sum of `terms(blind)`, which is not infinity.
+
+    A scalar close to 0 or n can lead to points that the addition formulas do not know; another blinding does not.
+    """
+    for _ in range(_TRIES):
+        registers = _multiply(terms(blinds.word()), blinds.element())
+        if p256_get(registers, _Z):
+            return registers
+    raise CryptoError("point at infinity")
+
+
 def _base_point(k: int, blinds: _Blinds) -> tuple:
     """k·G, computed twice under different blindings; CryptoError when the two differ."""
-    x, y = _affine(_multiply(_comb(k, blinds.word()), blinds.element()))
-    again = _multiply(_comb(k, blinds.word()), blinds.element())
+    x, y = _affine(_blinded(lambda blind: _comb(k, blind), blinds))
+    again = _blinded(lambda blind: _comb(k, blind), blinds)
     z = p256_get(again, _Z)
     zz = z * z % P
-    if not z or (x * zz - p256_get(again, _X)) % P or (y * zz * z - p256_get(again, _Y)) % P:
+    if (x * zz - p256_get(again, _X)) % P or (y * zz * z - p256_get(again, _Y)) % P:
         raise CryptoError("point check")
     return x, y
 

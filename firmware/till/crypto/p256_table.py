@@ -1,4 +1,4 @@
-"""The comb for P-256's base point (crypto/p256.py). Written by microtill.release.p256_table; do not edit."""
+"""The comb for P-256's base point, written by microtill.release.p256_table: do not edit."""
 
 # fmt: off
 TABLE = (

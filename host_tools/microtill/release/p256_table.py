@@ -1,4 +1,4 @@
-"""Writes firmware/till/crypto/p256_table.py, the comb for P-256's base point: `python -m microtill.release.p256_table`."""
+"""The comb for P-256's base point: `python -m microtill.release.p256_table` writes firmware/till/crypto/p256_table.py."""
 
 from microtill.paths import FIRMWARE
 
@@ -34,7 +34,7 @@ def limbs(value: int) -> bytes:
 
 
 def table() -> bytes:
-    """Entry e of table t is 2^(12·(6t + 5))·G plus or minus 2^(12·(6t + j))·G, plus where bit j of e is 1, j = 0 … 4."""
+    """Entry e of table t: 2^(12·(6t + 5))·G, and for j = 0 … 4 plus or (bit j of e is 0) minus 2^(12·(6t + j))·G."""
     out = b""
     point = G
     for _ in range(TABLES):
@@ -59,7 +59,7 @@ def source() -> str:
         text = "".join(f"\\x{octet:02x}" for octet in octets[at : at + 20])
         lines.append(f'    b"{text}"\n')
     return (
-        '"""The comb for P-256\'s base point (crypto/p256.py). Written by microtill.release.p256_table; do not edit."""\n\n'
+        '"""The comb for P-256\'s base point, written by microtill.release.p256_table: do not edit."""\n\n'
         "# fmt: off\n"
         "TABLE = (\n" + "".join(lines) + ")\n"
     )
