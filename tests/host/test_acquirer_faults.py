@@ -162,6 +162,21 @@ def test_faults_end_by_themselves_or_by_clear(acquirer, terminal):
     assert acquirer.faults_acted == before + 5
 
 
+def test_a_request_left_over_takes_no_later_fault(acquirer, terminal):
+    from joserfc.errors import BadSignatureError
+
+    terminal.https._timeout = 0.2
+    acquirer.slow(700, times=1)
+    terminal.https.close()
+    with pytest.raises(BROKEN):
+        terminal.send(terminal.plain("echo"))
+    acquirer.slow(1500, times=1)
+    acquirer.tamper(times=1)
+    terminal.https._timeout = 5
+    with pytest.raises(BadSignatureError):
+        terminal.send(terminal.plain("echo"))
+
+
 @pytest.mark.parametrize("kind", pki.WRONG_KINDS)
 def test_wrong_certificates_are_refused(acquirer, terminal, kind):
     acquirer.set_certificate(kind)

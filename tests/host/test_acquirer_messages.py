@@ -412,6 +412,29 @@ def test_signed_refusals(terminal, change, action, rc):
     assert refused(terminal.send(terminal.sale(100, new_card(), change)), action, rc)
 
 
+@pytest.mark.parametrize("kind", ["void", "settle", "dance"])
+def test_other_types_may_hold_anything(acquirer, terminal, kind):
+    """Nothing of them is read, nor kept: not even the members that every message has."""
+    envelope = {n: v for n, v in terminal.base("echo").items() if n in ("v", "tid", "seq", "tkt", "ksn")}
+    message = terminal.sign(envelope | {"type": kind, "amount": 6200000000000005})
+    assert refused(terminal.send(message), "call", "40")
+    row = kept(acquirer, terminal)[-1]
+    assert (row["type"], row["amount"], row["stan"]) == (kind, None, None)
+
+
+def test_malformed_messages_are_not_quoted(acquirer, terminal):
+    before = len(acquirer.log_lines())
+    for change in (
+        lambda p: p.update(amount=6200000000000005),
+        lambda p: p.update(stan="6200000000000005"),
+        lambda p: p.update({"6200000000000005": 1}),
+        lambda p: p.update(type="6200000000000005"),
+    ):
+        assert refused(terminal.send(terminal.sale(100, new_card(), change)), "call", "30")
+    assert "6200000000000005" not in json.dumps(acquirer.log_lines(before))
+    assert "6200000000000005" not in json.dumps([kept(acquirer, terminal), acquirer.events()])
+
+
 def test_identity_in_the_payload_is_the_keys(acquirer, terminal):
     assert refused(terminal.send(terminal.plain("echo", lambda p: p.update(tid="99999999"))), "call", "97")
     assert refused(terminal.send(terminal.plain("echo", lambda p: p.update(seq=p["seq"] + 1))), "call", "97")

@@ -43,6 +43,7 @@ from microtill.acquirer.messages import ECHO, REVERSAL, SALE, SIGN_OFF, SIGN_ON,
 REQUEST_MAX = 8 * 1024
 ANSWER_MAX = 4 * 1024
 
+_BUILT = (SALE, REVERSAL, STATUS, SIGN_ON, SIGN_OFF, ECHO)
 # What a suspended terminal, or a unit that was replaced, may still do: undo, and ask.
 _CLOSING = frozenset({REVERSAL, STATUS})
 # What works with a wrong clock: the answer brings the right time.
@@ -84,6 +85,7 @@ class _Request:
     keys: dukpt.Transaction
     now: int
     kind: str = "?"
+    well_formed: bool = False
     checks: list[str] = field(default_factory=list)
 
     def passed(self, what: str) -> None:
@@ -236,16 +238,19 @@ class Acquirer:
         self, session: Session, request: _Request, terminal: Terminal, message: Message
     ) -> bytes | _Sale | _Wait:
         payload = request.payload
+        if payload.get("type") in _BUILT:  # for the ledger, should the rest be malformed
+            request.kind = message.type = payload["type"]
         try:
             request.kind = message.type = messages.check(payload)
         except messages.UnknownVersion as e:
             raise Refusal("update", "96", "version is not spoken here") from e
         except MessageError as e:
             raise Refusal("call", "30", f"malformed: {e}", alarm="malformed") from e
-        note(message, payload)
-        if request.kind not in (SALE, REVERSAL, STATUS, SIGN_ON, SIGN_OFF, ECHO):
+        if request.kind not in _BUILT:
             later = request.kind in messages.LATER
             raise Refusal("call", "40", "type is not supported yet" if later else "type is unknown")
+        request.well_formed = True
+        note(message, payload)
         self._check_journal(terminal, request)
         self._check_standing(session, terminal, request)
         terminal.fw = payload["fw"]
@@ -494,15 +499,16 @@ class Acquirer:
     def _log_answer(self, request: _Request, answer: bytes, ms: float) -> None:
         said = jose.parse_json(answer)
         wanted = ("outcome", "rc", "action", "reason", "rrn", "result")
-        payload = request.payload
+        # Of a malformed message nothing is quoted: a card number may stand anywhere in it.
+        payload = request.payload if request.well_formed else {}
         self._log.event(
             "message",
             tid=request.envelope.tid,
             seq=request.envelope.seq,
             type=request.kind,
             ksn=request.envelope.ksn,
-            amount=payload["amount"] if request.kind == SALE else None,
-            stan=payload["stan"] if request.kind in (SALE, REVERSAL, STATUS) else None,
+            amount=payload.get("amount"),
+            stan=payload.get("stan"),
             checks=request.checks,
             ms=round(ms, 2),
             **{name: said.get(name) for name in wanted},
