@@ -45,6 +45,8 @@ class Nor:
             return self.blocks
         if operation == 5:
             return _SECTOR
+        if operation in (1, 2, 3):  # a file system's start, stop and sync
+            return 0
         assert operation == 6 and 0 <= argument < self.blocks
         if self.before:
             self.before("erase", argument, 0, None)

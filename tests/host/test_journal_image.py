@@ -135,7 +135,7 @@ def test_both_readers_agree(port, sales, settle, pad):
 def test_both_readers_agree_after_power_cuts(port):
     rng = random.Random(3)
     operations = port.call("fill", 40, 4, 900, -1, 0)[0]
-    for _ in range(examples(40)):
+    for _ in range(40):
         raw = port.call("fill", 40, 4, 900, rng.randrange(operations), rng.randrange(8))[1]
         same(port, raw)
 
