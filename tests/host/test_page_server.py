@@ -20,10 +20,9 @@ from microtill.bench.client import Bench
 from microtill.simulator.page.messages import KEYS, LONGEST, WALLET, Request, Unknown, parse
 from microtill.simulator.page.panel import Frame, update
 from microtill.simulator.page.session import OUTBOX, Session
-from websockets.exceptions import InvalidStatus
-
 from support.fuzz import examples
 from support.page import Page, served
+from websockets.exceptions import InvalidStatus
 
 # A little firmware with the real board: says its keys, obeys a few of them, reads one card.
 FIRMWARE = """
@@ -377,9 +376,9 @@ def test_a_page_that_lags_gets_everything_anew(bench):
     async def lag():
         session = Session(bench)
         page = session.open()
+        session.state["phase"] = "later"
         for n in range(OUTBOX):
             page.say({"add": {"console": [str(n)]}})
-        session.state["phase"] = "later"
         first = await page.next()
         page.say({"add": {"console": ["after"]}})
         return first, await page.next()

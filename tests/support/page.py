@@ -37,7 +37,7 @@ def served(make: Callable[[], Session]) -> Iterator[str]:
         try:
             with listen() as listening:
                 asyncio.run(main(listening))
-        except BaseException as e:
+        except BaseException as e:  # noqa: BLE001 (raised in the test's own thread)
             failed.append(e)
         finally:
             ready.set()
