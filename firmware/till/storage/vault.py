@@ -233,14 +233,15 @@ class Vault:
 
     def _sweep(self, names, gone) -> None:
         """Erase what no longer counts: the other slot of `names`, and both of those `gone`."""
+        erased = False
         for name in names:
             if name not in gone:
-                self._erase(_slot(name, 1 - self._records[name][1]))
+                erased |= self._erase(_slot(name, 1 - self._records[name][1]))
         for name in gone:
             if name not in self._records:
-                self._erase(_slot(name, 0))
-                self._erase(_slot(name, 1))
-        self._nvs_commit()
+                erased |= self._erase(_slot(name, 0)) | self._erase(_slot(name, 1))
+        if erased:
+            self._nvs_commit()
 
     def _flag(self) -> bool:
         try:
@@ -282,12 +283,15 @@ class Vault:
         except OSError as e:
             raise StorageError("nvs %s" % e.errno)
 
-    def _erase(self, key: str) -> None:
+    def _erase(self, key: str) -> bool:
+        """Erase `key`; False when it was not there."""
         try:
             self._nvs.erase_key(key)
         except OSError as e:
             if e.errno != _NOT_FOUND:
                 raise StorageError("nvs %s" % e.errno)
+            return False
+        return True
 
     def _nvs_commit(self) -> None:
         try:
