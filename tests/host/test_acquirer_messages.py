@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 
+import anyio
 import pytest
 from microtill.acquirer import issuers
 from microtill.acquirer.process import DEMO_MID, AcquirerProcess
@@ -683,6 +684,22 @@ def test_sizes_and_types(terminal):
     assert terminal.https.request("GET", "/v1/ping")[0] == 204
     headers = {"Content-Type": "application/jose", "Content-Encoding": "gzip"}
     assert terminal.https.request("POST", "/v1/messages", b"x", headers)[0] == 415
+
+
+def test_a_body_that_does_not_come(monkeypatch):
+    """Headers, then nothing: the request is given up, and no worker waits for it."""
+    from microtill.acquirer import app
+    from starlette.requests import Request
+
+    monkeypatch.setattr(app, "BODY_S", 0.05)
+
+    async def receive():
+        await anyio.sleep_forever()
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", b"application/jose")]}
+    with pytest.raises(app.Problem) as e:
+        anyio.run(app._body, Request(scope, receive), "application/jose")
+    assert e.value.status == 408
 
 
 def test_a_plain_error_decides_nothing(acquirer, terminal):

@@ -114,7 +114,7 @@ def test_keys_are_in_their_file_only(used):
 def test_modes_of_key_files(used):
     acquirer, _, _ = used
     path = acquirer.home.path
-    for name in ("secrets.json", "pki/ca.key", "pki/server.key", "pki/provisioning.key"):
+    for name in ("acquirer.json", "secrets.json", "pki/ca.key", "pki/server.key", "pki/provisioning.key"):
         assert stat.S_IMODE(os.stat(path / name).st_mode) == 0o600, name
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from anyio import to_thread
+from anyio import fail_after, to_thread
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -13,6 +13,8 @@ from microtill.acquirer import jose
 from microtill.acquirer.log import Log
 from microtill.acquirer.service import REQUEST_MAX, Acquirer, Problem
 from microtill.acquirer.tickets import TicketError, TicketOffice
+
+BODY_S = 20.0  # a request has one packet or a few; a connection that dribbles is dropped
 
 
 def _problem(status: int, title: str) -> Response:
@@ -28,10 +30,14 @@ async def _body(request: Request, media_type: str) -> bytes:
     if "content-encoding" in request.headers:
         raise Problem(415, "content encoding")
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > REQUEST_MAX:
-            raise Problem(413, "request exceeds 8 KiB")
+    try:
+        with fail_after(BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > REQUEST_MAX:
+                    raise Problem(413, "request exceeds 8 KiB")
+    except TimeoutError as e:
+        raise Problem(408, "request did not arrive in time") from e
     return body
 
 
