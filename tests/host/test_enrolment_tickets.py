@@ -55,6 +55,9 @@ def request(new_key=False):
     return u.enrolment.key_request(new_key).decode()
 
 def take_trust(token):
+    before = u.vault.get("trust")
+    t, _ = trust.examine_trust(u.vault, token)
+    assert u.vault.get("trust") == before
     t = trust.accept_trust(u.vault, token)
     return [t.version, t.name, t.url, t.ca, sorted(t.keys)]
 

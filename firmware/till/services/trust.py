@@ -36,31 +36,19 @@ def load_trust(vault) -> "Trust | None":
     return None if payload is None else Trust(payload)
 
 
-def accept_trust(vault, token) -> Trust:
-    """Take the mt-trust `token` (durably) and return what is trusted from now on; TicketError as `examine_trust`."""
-    offered, payload = examine_trust(vault, token)
-    if payload != vault.get(_RECORD):
-        vault.put(_RECORD, payload)
-    return offered
-
-
 def examine_trust(vault, token) -> tuple:
-    """`(Trust, payload)` of the mt-trust `token`, if this unit may take it; changes nothing.
+    """`(Trust, payload)` of the mt-trust `token` if this unit may take it; nothing is changed.
 
-    A blank unit takes one signed by a key that it holds itself: show `fingerprint(kid_of(token))` to the person
-    first. Later ones must be signed by a key trusted now and have a higher version; the same again changes nothing.
+    A blank unit takes one signed by a key that it holds itself: show `fingerprint(kid_of(token))` to the person first.
+    Later ones must be signed by a key trusted now and have a higher version; the same again is no change.
     TicketError says what is wrong with it.
     """
     try:
         held = vault.get(_RECORD)
         current = None if held is None else Trust(held)
         kid = jose.peek_kid(token, "mt-trust")
-        if current is None:
-            # Not verified yet: only to find the key, which must then verify this very text.
-            offered = Trust(jose.unb64url(_payload_part(token)))
-            signer = offered.keys.get(kid)
-        else:
-            signer = current.keys.get(kid)
+        # On a blank unit the key comes with the text, unverified as yet: it must then verify this very text.
+        signer = (current or Trust(jose.unb64url(_payload_part(token)))).keys.get(kid)
         if signer is None:
             raise InvalidValue("not signed by a trusted key")
         payload = bytes(jose.verify_es256(token, "mt-trust", kid, signer))
@@ -70,6 +58,14 @@ def examine_trust(vault, token) -> tuple:
         return offered, payload
     except (InvalidValue, CryptoError) as e:
         raise TicketError("trust: " + e.detail)
+
+
+def accept_trust(vault, token) -> Trust:
+    """Take the mt-trust `token`, durably, and return what is trusted from now on. Errors as `examine_trust`."""
+    offered, payload = examine_trust(vault, token)
+    if payload != vault.get(_RECORD):
+        vault.put(_RECORD, payload)
+    return offered
 
 
 def kid_of(token) -> str:
