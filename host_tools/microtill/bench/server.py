@@ -14,7 +14,7 @@ from typing import Any
 
 from microtill.bench.clock import Clock
 from microtill.bench.control import Decoder, encode
-from microtill.bench.firmware import HEAP, SIM_HEAP, Console, Firmware, image_size
+from microtill.bench.firmware import HEAP, SIM_HEAP, Console, Firmware, image_room
 from microtill.bench.protocol import ANSWER, EVENT, EVENTS_WAIT, REQUEST, Event, Op
 from microtill.bench.relay import Network
 from microtill.bench.storage import Storage
@@ -180,7 +180,7 @@ class Server:
         self._held.clear()
         self._typed.clear()
         self.firmware = firmware = Firmware(
-            self.sim, self.heap + SIM_HEAP + image_size(self.sim) + image_size(self.image)
+            self.sim, self.heap + SIM_HEAP + image_room(self.sim) + image_room(self.image)
         )
         self.selector.register(firmware.bus, selectors.EVENT_READ, self._on_bus)
         self.selector.register(firmware.events, selectors.EVENT_READ, self._on_events)
