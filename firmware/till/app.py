@@ -100,7 +100,7 @@ class App:
         if trust is None:
             raise TicketError("a ticket without trust")
         identity.record(journal, clock.now())
-        link = Link(identity.url, trust.ca)
+        link = Link(identity.url, trust.ca, self._wifi)
         signer = device_signer(vault, identity.kid, board.rng)
         acquirer = Acquirer(identity, TransactionKeys(vault), signer, journal, clock, link, operator, __version__)
         payments = Payments(acquirer, journal, clock, session, link)

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from till.core.errors import Cancelled, SalesStopped, TillError
+from till.core.errors import Cancelled, LinkError, SalesStopped, TillError
 from till.flows.consent import put_question
 from till.flows.menu import menu
 from till.flows.outcome import show_outcome
@@ -25,9 +25,15 @@ async def desk(counter, reader, payments, terminal, instruments, settings, log, 
                 await sale(counter, reader, payments, terminal, instruments, key)
         except Cancelled:
             counter.buzzer.key()
+        except LinkError as e:
+            log.error("desk", e)
+            await notice(counter, "error.link", e.key)
+        except SalesStopped as e:
+            log.error("desk", e)
+            await notice(counter, e.key, e.reason)
         except TillError as e:
             log.error("desk", e)
-            await notice(counter, e.key, e.reason if isinstance(e, SalesStopped) else "")
+            await notice(counter, e.key)
         except Exception as e:  # noqa: BLE001 - generic on the screen, precise in the log; money is safe in the journal
             log.error("desk", e)
             await notice(counter, "error.internal")

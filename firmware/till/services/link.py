@@ -61,16 +61,17 @@ def reason_of(error: Exception) -> str:
 
 
 class Link:
-    """One connection to `https://name:port`, verified against the pinned authorities (DER, 1–3).
+    """One connection to `https://name:port` over `wifi`, verified against the pinned authorities (DER, 1–3).
 
     `exchange` sends one body and returns the answer's body. Every failure is a LinkError whose key is the reason
     on the screen, and leaves the link closed: nothing half-read is ever taken for the next answer.
     """
 
-    def __init__(self, url: str, authorities, answer_max: int = ANSWER_MAX):
+    def __init__(self, url: str, authorities, wifi, answer_max: int = ANSWER_MAX):
         self.name, self.port = split_url(url)
         self._host = "%s:%d" % (self.name, self.port)
         self._authorities = authorities
+        self._wifi = wifi
         self._answer = http.HttpAnswer(answer_max)
         self._address = None
         self._reader = None
@@ -141,6 +142,8 @@ class Link:
 
     async def _open(self):
         self.close()
+        if not self._wifi.connected:
+            raise LinkError("no Wi-Fi", key=self._wifi.reason or "reason.no_wifi")
         context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)  # verifies, and needs the host's name
         for authority in self._authorities:
             context.load_verify_locations(authority)

@@ -59,6 +59,8 @@ class Wifi:
                 await asyncio.sleep_ms(_POLL_MS)
                 continue
             self.up.clear()
+            if not self.reason:
+                self.reason = "reason.no_wifi"
             networks = self._networks()
             if not networks:
                 self.reason = "reason.no_wifi"

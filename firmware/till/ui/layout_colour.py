@@ -115,12 +115,13 @@ class ColourLayout:
 
     def result(self, outcome, word, lines, amount, cancel, ok) -> None:
         ground, ink, _, _ = _GROUNDS[outcome]
+        split = 210 if len(lines) < 3 else 194
         self._show(
             (
                 (_STATUS, 106, ColourLayout._draw_sign, outcome),
                 (106, 158, ColourLayout._draw_block, word, ink, ground, 3),
-                (158, 210, ColourLayout._draw_block, amount, ink, ground, 3),
-                (210, self._bottom, ColourLayout._draw_lines, "\n".join(lines), ink, ground, 2),
+                (158, split, ColourLayout._draw_block, amount, ink, ground, 3),
+                (split, self._bottom, ColourLayout._draw_lines, "\n".join(lines), ink, ground, 2),
                 self._footer(cancel, ok),
             )
         )
@@ -233,14 +234,18 @@ class ColourLayout:
             self._text_block(y0, y1, text, ink, paper, scale)
 
     def _draw_lines(self, y0, y1, _draw, text, ink, paper, scale) -> None:
-        """As `_draw_block`, but a line is rather drawn smaller than broken."""
+        """As `_draw_block`, but a line is rather drawn smaller than broken, and a third one small at the bottom."""
         self._clear(y0, y1, paper)
         if text:
+            lines = text.split("\n")
+            if len(lines) == 3:
+                y1 -= 20
+                self._text_block(y1 - 2, y1 + 18, lines.pop(), ink, paper, 1)
             while scale > 1 and self._canvas.width - 2 * _NARROW < max(
-                [self._canvas.font.width(line, scale) for line in text.split("\n")]
+                [self._canvas.font.width(line, scale) for line in lines]
             ):
                 scale -= 1
-            self._text_block(y0, y1, text, ink, paper, scale)
+            self._text_block(y0, y1, "\n".join(lines), ink, paper, scale)
 
     def _text_block(self, y0, y1, text, ink, paper, scale) -> None:
         c = self._canvas
@@ -351,9 +356,9 @@ class ColourLayout:
         self._clear(y0, y1, _PAPER)
         inner = self._width - 2 * _NARROW
         scale = self._largest(amount, inner, 4)
-        top = 22 if title else 0
+        top = 20 if title else 0
         if title:
-            c.text((self._width - c.font.width(title)) // 2, y0 + 8, title, _GREY, _PAPER)
+            c.text((self._width - c.font.width(title)) // 2, y0 + 3, title, _GREY, _PAPER)
         y = y0 + top + (y1 - y0 - top - 16 * scale) // 2
         c.text((self._width - c.font.width(amount, scale)) // 2, y, c.fit(amount, inner, scale), _INK, _PAPER, scale)
 
