@@ -460,6 +460,8 @@ def test_every_member_of_trust_is_bounded(shared, office):
         refused(shared, "", "take_trust", office.trust(**changes))
     for token in ("", "a.b.c", "x" * 20000, office.trust() + "x"):
         refused(shared, "", "take_trust", token)
+    head, body, signature = office.trust().encode().split(b".")
+    refused(shared, "", "take_trust", b".".join((head, body[:-1] + b"\xff", signature)))
     assert shared.call("trusted") is None and shared.call("names") == []
 
 

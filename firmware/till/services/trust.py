@@ -101,7 +101,10 @@ def check_url(value: object) -> str:
 
 def _payload_part(token) -> str:
     if not isinstance(token, str):
-        token = bytes(token).decode()
+        try:
+            token = bytes(token).decode()
+        except ValueError:
+            raise InvalidValue("token")
     return token.split(".")[1]
 
 
