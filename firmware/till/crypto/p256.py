@@ -1,9 +1,10 @@
 """P-256 (FIPS 186-5, SP 800-186): ECDSA with RFC 6979 nonces, prepared nonces, and ECDH.
 
-On a port with the native emitter the field arithmetic and every table look-up take the same time and touch the same
-memory whatever the secret (core/fast_viper.py). Scalars modulo the group order are Python integers, which do not:
-there every secret is multiplied by a random number first. Scalars are blinded by a multiple of the order, points by a
-random Z. An integer cannot be wiped from the heap; where that matters, a secure element signs.
+On a port with the native emitter, field arithmetic, inversion and every choice from a table take the same time and
+touch the same memory whatever the secret (core/fast_viper.py). Products modulo the group order are Python integers,
+which promise nothing: there a secret that lasts only meets numbers that are random and used once. Scalars are
+blinded by a multiple of the order, points by a random Z. An integer cannot be wiped from the heap; where that
+matters, a secure element signs.
 """
 
 from hashlib import sha256
@@ -31,6 +32,8 @@ G = (
     0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
 )
 _HALF = N >> 1
+_CHECK = const(1073741789)  # 2^30 - 35, a prime
+_CHECK_N = N % _CHECK
 _INFINITY = (0, 0)  # affine; it is not on the curve
 
 # Field registers: the accumulator, the point to add, temporaries.
@@ -184,20 +187,20 @@ def decode_public(octets: bytes | bytearray | memoryview) -> tuple:
 
 
 class Prepared:
-    """A nonce k made ahead for one signature: r, and the blinded k and 1/k. `prepare` makes it; using it clears it."""
+    """A nonce k made ahead for one signature, as r, 1/k and r/k modulo n. `prepare` makes it; using it clears it."""
 
     def __init__(self, k: int, blinds):
         self._values = None
         r = _base_point(k, blinds)[0] % N
         blind = blinds.scalar()
-        blinded = k * blind % N
-        inverse = _invert(blinded, N)
-        if not r or blinded * inverse % N != 1:
+        inverse = _invert(k * blind % N, N) * blind % N
+        if not r or k * inverse % N != 1:
             raise CryptoError("nonce")
-        self._values = (r.to_bytes(32, "big"), blind, r * blind % N, blinded, inverse)
+        ratio = r * inverse % N
+        self._values = (r.to_bytes(32, "big"), inverse, ratio, inverse % _CHECK, ratio % _CHECK)
 
     def take(self) -> tuple:
-        """`(32 bytes of r, b, b·r, b·k, 1/(b·k))`, b the blinding factor. CryptoError the second time."""
+        """`(32 bytes of r, 1/k, r/k)`, then the check residues of the latter two. CryptoError the second time."""
         values = self._values
         if values is None:
             raise CryptoError("nonce was used")
@@ -220,21 +223,24 @@ def sign(d: int, digest: bytes | bytearray | memoryview, rng, prepared: Prepared
 
     Without `prepared` the nonce is RFC 6979's with 32 fresh random bytes (§3.6, additional data k').
 
-    No signature leaves before it is checked. The nonce's point was computed twice, under two blindings, when the
-    nonce was made; here s·k = digest + r·d is checked modulo n. Together these say that the signature verifies
-    under the key that belongs to `d`. CryptoError if it does not.
+    No signature leaves before it is checked. When the nonce was made, its point was computed twice under two
+    blindings, and 1/k was multiplied out. Here s = digest·(1/k) + (r/k)·d is checked modulo a prime of 30 bits,
+    with residues of 1/k and r/k kept since then. Together these say that the signature verifies under the key that
+    belongs to `d`; a `d` that was damaged before the call is not noticed. CryptoError if a check fails.
     """
-    _check_scalar(d)
+    # d is only ever multiplied by r/k, which is random, secret and used once.
+    if not 0 < d < N:
+        raise CryptoError("private key")
     if len(digest) != 32:
         raise CryptoError("digest length")
     if prepared is None:
         fresh = rng.bytes(64)
         prepared = Prepared(_nonce(d, digest, fresh[:32]), _Blinds(fresh[32:]))
-    r, blind, blind_r, blind_k, inverse = prepared.take()
-    e = int.from_bytes(digest, "big") * blind + blind_r * d
-    e %= N
-    s = e * inverse % N
-    if s * blind_k % N != e or not s:
+    r, inverse, ratio, inverse_check, ratio_check = prepared.take()
+    z = int.from_bytes(digest, "big")
+    quotient, s = divmod(z * inverse + ratio * d, N)
+    check = z % _CHECK * inverse_check + d % _CHECK * ratio_check - quotient % _CHECK * _CHECK_N
+    if (check - s) % _CHECK or not s:
         raise CryptoError("signature check")
     if s > _HALF:
         s = N - s

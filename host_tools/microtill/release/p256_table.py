@@ -1,4 +1,4 @@
-"""The comb for P-256's base point: `python -m microtill.release.p256_table` writes firmware/till/crypto/p256_table.py."""
+"""The comb for P-256's base point; `python -m microtill.release.p256_table` writes it (crypto/p256_table.py)."""
 
 from microtill.paths import FIRMWARE
 
