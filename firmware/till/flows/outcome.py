@@ -3,7 +3,7 @@
 from micropython import const
 
 from till.core import outcome
-from till.storage.records import REVERSED
+from till.services.payments import REVERSED
 
 _WATCH_MS = const(200)
 

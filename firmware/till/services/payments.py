@@ -26,6 +26,9 @@ _ACTIONS = ("sign_on", "clock", "update", "suspended", "revoked", "call")
 _ORIGINAL = ("seq", "req", "type", "stan", "batch", "time", "amount", "currency")
 
 
+REVERSED = records.REVERSED  # how a payment stands whose reversal was acknowledged: not charged
+
+
 class Settled:
     """How a payment stands: `outcome` (or `reversed`), and what the screen says of it. `n` is its INTENT."""
 

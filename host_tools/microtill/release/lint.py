@@ -52,7 +52,7 @@ _LAYERS = {
     "storage": {"core", "crypto", "storage"},
     "ui": {"core", "ui"},
     "services": {"core", "crypto", "emv", "storage", "services"},
-    "flows": {"core", "emv", "services", "storage", "ui", "flows"},
+    "flows": {"core", "emv", "services", "ui", "flows"},
 }
 
 
