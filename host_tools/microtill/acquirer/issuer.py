@@ -10,6 +10,8 @@ from microtill.acquirer.card import Card, mask
 from microtill.acquirer.database import Account, Database, Debit
 from microtill.acquirer.datadir import Secrets
 
+_GOOD = "application cryptogram verified, funds are there"
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -66,11 +68,11 @@ class TestIssuer:
             known = session.get(Account, pan_hash) is not None
         if not known:
             rc = issuers.DECLINES.get(card.pan, "00")
-            return Decision(rc, "funds" if rc == "00" else "declined by the issuer")
+            return Decision(rc, _GOOD if rc == "00" else "declined by the issuer")
         with self._database.begin() as session:
             account = session.get_one(Account, pan_hash, with_for_update=True)
             if session.get(Debit, reference) is not None:
-                return Decision("00", "funds")
+                return Decision("00", _GOOD)
             if account.rc:
                 return Decision(account.rc, "declined by the issuer")
             if account.balance is not None:
@@ -78,7 +80,7 @@ class TestIssuer:
                     return Decision("51", "not enough funds")
                 account.balance -= amount
             session.add(Debit(reference=reference, pan_hash=pan_hash, amount=amount))
-        return Decision("00", "funds")
+        return Decision("00", _GOOD)
 
     def reverse(self, reference: str) -> None:
         with self._database.read() as session:
