@@ -1,0 +1,59 @@
+"""Terminals for whole-flow tests: one provisioned world is kept for each test worker and lent to test after test."""
+
+import contextlib
+
+import pytest
+from microtill.bench.client import BenchError
+from microtill.cli.sim import prepare
+from microtill.simulator.script import WAIT_SPEED
+from microtill.simulator.world import World
+
+_outcome = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.when == "call":
+        item.stash[_outcome] = report.passed
+    return report
+
+
+@pytest.fixture(scope="session")
+def worlds():
+    """The worlds that nobody uses just now."""
+    kept: list[World] = []
+    yield kept
+    while kept:
+        kept.pop().stop()
+
+
+@pytest.fixture
+def world(worlds, request, tmp_path):
+    """A provisioned terminal at rest, in Chinese, just restarted.
+
+    Its panel is saved when the test fails, and what it leaves then is not used again.
+    """
+    world = worlds.pop() if worlds else World()
+    try:
+        if world.acquirer:
+            world.acquirer.clear()
+            world.acquirer.up()
+        world.bench.wifi(True)
+        world.bench.remove()
+        world.bench.reset()
+        world.bench.set_speed(WAIT_SPEED)
+        prepare(world, "zh")
+        world.bench.set_speed(1.0)
+        broken = len(world.bench.violations())
+        yield world
+        assert world.bench.violations()[broken:] == []
+        if request.node.stash.get(_outcome, False):
+            worlds.append(world)
+            return
+        with contextlib.suppress(BenchError):
+            world.save_screen(tmp_path / "failed.png")
+    except BaseException:
+        world.stop()
+        raise
+    world.stop()
