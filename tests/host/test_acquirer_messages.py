@@ -354,6 +354,25 @@ def test_suspended_terminal_may_only_close(acquirer, terminal):
     assert terminal.send(terminal.sale(100, new_card()))["outcome"] == "approved"
 
 
+def test_suspended_merchant_sells_nothing(acquirer):
+    mid, tid = "898210154110088", "88000001"
+    acquirer.add_merchant(mid, "Shop")
+    acquirer.add_terminal(tid, mid)
+    unit = Terminal(acquirer.port, acquirer.ca_der, acquirer.trust, serial="SIM-88")
+    unit.ask_ticket(acquirer.credential, tid)
+    sale = unit.sale(100, new_card())
+    unit.send(sale)
+    acquirer._do("admin", "set_merchant", mid, "suspend")
+    assert refused(unit.send(unit.sale(100, new_card())), "suspended", "03")
+    assert unit.send(unit.reversal(sale))["result"] == "reversed"
+    with pytest.raises(HttpProblem, match="merchant is suspended"):
+        renew(acquirer, unit)
+    acquirer._do("admin", "set_merchant", mid, "resume")
+    renew(acquirer, unit)
+    assert unit.send(unit.sale(100, new_card()))["outcome"] == "approved"
+    unit.close()
+
+
 def test_revoked_terminal_may_nothing(acquirer, terminal):
     sale = terminal.sale(100, new_card())
     terminal.send(sale)

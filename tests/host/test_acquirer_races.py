@@ -5,8 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
+from microtill.acquirer.database import Message
 from microtill.acquirer.process import DEMO_MID, AcquirerProcess
-from support.acquirer import new_card, new_terminal
+from support.acquirer import local_acquirer, new_card, new_terminal
 from support.terminal import Terminal
 
 PAN = "6200000000000005"
@@ -218,7 +219,7 @@ def test_reversal_that_waited_is_answered_after_the_restart(own):
 
 def test_a_debit_without_a_decision_is_given_back(own):
     """The issuer had taken the money, and the acquirer fell before it stored the decision."""
-    from microtill.acquirer.database import Account, Database, Debit, Message
+    from microtill.acquirer.database import Account, Database, Debit
     from microtill.acquirer.database import Terminal as Row
 
     unit, _, sale, sending = killed_while_deciding(own)
@@ -239,7 +240,7 @@ def test_a_debit_without_a_decision_is_given_back(own):
 
 def test_reversal_half_done_is_finished_at_the_next_start(own):
     """Marked as reversed, but the issuer was not told: the restart tells it."""
-    from microtill.acquirer.database import Database, Message
+    from microtill.acquirer.database import Database
 
     unit = new_terminal(own)
     own.set_account(PAN, balance=10_000)
@@ -269,6 +270,63 @@ def test_reversal_half_done_is_finished_at_the_next_start(own):
     unit.close()
     assert own.balance(PAN) == 10_000
     assert unit.send(reversal)["result"] == "reversed"
+
+
+def test_a_decision_that_could_not_be_stored(monkeypatch):
+    """The disk was full at the wrong moment: the sale is undone by whoever asks next, without a restart."""
+    from microtill.acquirer import service
+
+    with local_acquirer() as local:
+        unit = local.terminal()
+        local.running.issuer.set_account(PAN, balance=10_000)
+        first, second = unit.sale(4000, new_card(pan=PAN)), unit.sale(3000, new_card(pan=PAN))
+
+        def full(*_):
+            raise OSError("disk full")
+
+        for sale in (first, second):
+            with monkeypatch.context() as patch:
+                patch.setattr(service, "decide_sale", full)
+                with pytest.raises(OSError, match="disk full"):
+                    unit.send(sale)
+        assert local.running.issuer.balance(PAN) == 3000
+        assert unit.send(first)["rc"] == "96"
+        assert local.running.issuer.balance(PAN) == 7000
+        assert unit.send(unit.reversal(second))["result"] == "not_approved"
+        assert local.running.issuer.balance(PAN) == 10_000
+        assert not local.running.acquirer._deciding
+
+
+def test_a_decision_just_stored_is_not_given_up():
+    """A waiter saw the sale in progress, and by the time it looks who decides it the decision is there."""
+    with local_acquirer() as local:
+        unit = local.terminal()
+        local.running.issuer.set_account(PAN, balance=10_000)
+        sale = unit.sale(4000, new_card(pan=PAN))
+        unit.send(sale)
+        with local.running.database.read() as session:
+            row = session.query(Message).filter_by(seq=sale.payload["seq"]).one()
+        row.state = "in_progress"  # as the waiter saw it
+        local.running.acquirer._give_up(row)
+        assert local.running.issuer.balance(PAN) == 6000
+        assert unit.send(sale)["outcome"] == "approved"
+
+
+def test_an_issuer_that_fails(monkeypatch):
+    with local_acquirer() as local:
+        unit = local.terminal()
+        undone = []
+
+        def fail(*_):
+            raise ConnectionError("6200000000000005")
+
+        monkeypatch.setattr(local.running.issuer, "authorise", fail)
+        monkeypatch.setattr(local.running.issuer, "reverse", undone.append)
+        sale = unit.sale(100, new_card())
+        answer = unit.send(sale)
+        assert (answer["outcome"], answer["rc"]) == ("declined", "91")
+        assert undone == [f"{unit.ticket['tid']}-{sale.payload['seq']}"]
+        assert "620000" not in local.home.log_path.read_text()
 
 
 def test_two_processes_on_one_directory(own):

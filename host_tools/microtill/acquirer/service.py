@@ -86,6 +86,7 @@ class _Request:
     now: int
     kind: str = "?"
     well_formed: bool = False
+    message_id: int = 0
     checks: list[str] = field(default_factory=list)
 
     def passed(self, what: str) -> None:
@@ -129,6 +130,8 @@ class Acquirer:
         self._clock = clock
         self._wait_s = wait_s
         self._decided = threading.Condition()
+        # Sales that a thread of ours is deciding. One in progress that is not among them was abandoned.
+        self._deciding: set[int] = set()
 
     # -- the way in ------------------------------------------------------------------------------------------------
 
@@ -177,10 +180,12 @@ class Acquirer:
             self._check_identity(request)
             with self._database.begin() as session:
                 step = self._admit(session, request)
+            if isinstance(step, _Sale):
+                step = self._authorise(request, step)
         except Refusal as e:
             return self._refuse_unstored(request, e)
-        if isinstance(step, _Sale):
-            step = self._authorise(request, step)
+        finally:
+            self._deciding.discard(request.message_id)
         if isinstance(step, _Wait):
             step = self._await(step.message_id, request)
         return step
@@ -340,6 +345,8 @@ class Acquirer:
             self._event(session, "replay", request, "card counter was used before")
             return close(message, request.now, "declined", "94", reason="cryptogram was used before")
         request.passed(f"card counter {card.atc} was never seen")
+        request.message_id = message.id
+        self._deciding.add(message.id)
         return _Sale(message.id, reference(message), card, payload["amount"])
 
     def _check_stan(self, session: Session, request: _Request, message: Message) -> None:
@@ -414,11 +421,15 @@ class Acquirer:
             message = session.get_one(Message, message_id)
             if message.answer is not None:
                 return message.answer.encode()
-            if message.type not in _CLOSING:
+            original = message
+            if message.type in _CLOSING:
+                original = self._find(session, message.tid, message.original_seq)
+                assert original is not None
+        if original.state == IN_PROGRESS:
+            if original.id in self._deciding:
                 return None
-            original = self._find(session, message.tid, message.original_seq)
-            if original is None or original.state == IN_PROGRESS:
-                return None
+            self._give_up(original)
+            return self._progress(message_id)
         if message.type == REVERSAL and original.outcome == "approved":
             # The mark is durable before the issuer is asked, and the answer given after: whatever falls between is
             # taken up again by a repeat or by `recover`, for both steps are idempotent.
@@ -448,15 +459,26 @@ class Acquirer:
         with self._database.read() as session:
             left = session.scalars(select(Message).where(Message.state == IN_PROGRESS).order_by(Message.id)).all()
         for message in sorted(left, key=lambda m: m.type in _CLOSING):
-            if message.type in _CLOSING:
-                self._progress(message.id)
-            else:
-                self._issuer.reverse(reference(message))
-                with self._database.begin() as session:
-                    fresh = session.get_one(Message, message.id)
-                    decide_sale(fresh, int(self._clock()), Decision("96", "never decided"))
+            self._progress(message.id)
             self._log.event("recovered", tid=message.tid, seq=message.seq, type=message.type)
         return len(left)
+
+    def _give_up(self, sale: Message) -> None:
+        """Decline a sale in progress that is not being decided.
+
+        It is looked at once more: between the look that found it and the look at `_deciding` its decision may have
+        been stored. What is still in progress now has no one left who could decide it.
+        """
+        with self._database.read() as session:
+            if session.get_one(Message, sale.id).state != IN_PROGRESS:
+                return
+        self._issuer.reverse(reference(sale))
+        with self._database.begin() as session:
+            session.get_one(Terminal, sale.tid, with_for_update=True)
+            fresh = session.get_one(Message, sale.id)
+            if fresh.state == IN_PROGRESS:
+                decide_sale(fresh, int(self._clock()), Decision("96", "never decided"))
+        self._notify()
 
     # -- small things ----------------------------------------------------------------------------------------------
 
