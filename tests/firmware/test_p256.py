@@ -72,6 +72,8 @@ def test_nonce_by_rfc_6979():
     for message, k, _, _ in RFC6979:
         assert p256._nonce(D, sha256(message).digest()) == k
         assert p256._nonce(D, sha256(message).digest(), bytes(32)) != k
+    for number in (0, 1, 5):  # bits2octets
+        assert p256._nonce(D, digest_of(N + number)) == p256._nonce(D, digest_of(number))
 
 
 def test_sign_by_rfc_6979_with_low_s():
@@ -305,8 +307,24 @@ def test_verify_takes_an_x_coordinate_beyond_the_order():
     )
     assert p256.verify(public, digest, octets(r, s))
     assert p256.verify(public, digest, octets(r, s), p256.verify_table(public))
-    # As large an r that has no such second meaning: r + n >= p
-    assert not p256.verify(public, digest, octets(P - N, s))
+    assert not p256.verify(public, digest, octets(r + N, s))  # the x-coordinate itself is out of range
+
+
+def test_verify_takes_no_x_coordinate_beyond_p():
+    # R has a small x; r = x + p - n is below n, and r + n is x modulo p all the same.
+    x = 5
+    r = x + P - N
+    y = pow((x * x * x - 3 * x + p256.B) % P, (P + 1) // 4, P)
+    p256.check_public(x, y)
+    digest = sha256(b"wrap").digest()
+    z = int.from_bytes(digest, "big")
+    s = 0x1234567890ABCDEF << 190
+    inverse = p256._invert(r, N)
+    public = p256._affine_sum(
+        p256._affine_multiple(s * inverse % N, (x, y)), p256._affine_multiple((N - z) * inverse % N, G)
+    )
+    assert not p256.verify(public, digest, octets(r, s))
+    assert not p256.verify(public, digest, octets(r, s), p256.verify_table(public))
 
 
 def test_verify_where_points_meet():
