@@ -1,33 +1,25 @@
-"""Builds everything above the drivers and wires it: the one place, beside board.py, where things are made."""
+"""Builds everything above the drivers and wires it: the one place, beside board.py, where things are made.
+
+What only some terminals need, or all need only for a moment, is imported where it is made: it takes as much of the heap
+as all the rest.
+"""
 
 import asyncio
 import sys
 import time
 
 from till import __version__
-from till.core.errors import InvalidValue, TicketError, TillError
-from till.core.identifiers import split_mid
-from till.crypto import selftest
-from till.emv.parameters import Terminal
-from till.flows.desk import desk, notice
-from till.flows.install import install
+from till.core.errors import TicketError, TillError
+from till.core.passing import forget
+from till.flows.notice import notice
 from till.services import upkeep
-from till.services.acquirer import Acquirer
 from till.services.clock import Clock
 from till.services.consent import Consent
 from till.services.console import Console
-from till.services.enrolment import Enrolment
 from till.services.identity import load_identity
-from till.services.instruments import Instruments
-from till.services.keys import TransactionKeys
-from till.services.link import Link
 from till.services.log import Log
 from till.services.networks import Networks
-from till.services.operators import Operator
-from till.services.payments import Payments
-from till.services.session import Session
-from till.services.signer import device_signer
-from till.services.trust import accept_trust, examine_trust, fingerprint, kid_of, load_trust
+from till.services.trust import load_trust
 from till.services.wifi import Wifi
 from till.storage.journal import Journal
 from till.storage.settings import Settings
@@ -70,7 +62,7 @@ class App:
 
     async def _start(self) -> None:
         board = self._board
-        selftest.run(board.rng)
+        _self_test(board.rng)
         vault = Vault(board.nvs, board.serial_number, board.rng)
         journal = Journal(board.journal_flash)
         self._clock = Clock(board.rtc, time.time, max(BUILT, journal.last_time))
@@ -79,17 +71,29 @@ class App:
         self._wifi = Wifi(board.wifi, self._networks.all)
         self._vault = vault
         self._journal = journal
-        self._enrolment = Enrolment(vault, board.serial_number, board.name, __version__, board.rng)
         identity = load_identity(vault, board.serial_number)
         if identity:
             await self._sell(identity, vault, journal)
         else:
+            from till.flows.install import install
+
             self._spawn("wifi", self._wifi.run)
             self._spawn("console", self._console(None, None).run)
             await install(self._counter, self._consent, self._settings, board.serial_number)
 
     async def _sell(self, identity, vault, journal) -> None:
         """The parts of a merchant's terminal, and its desk."""
+        from till.emv.parameters import Terminal
+        from till.flows.desk import desk
+        from till.services.acquirer import Acquirer
+        from till.services.instruments import Instruments
+        from till.services.keys import TransactionKeys
+        from till.services.link import Link
+        from till.services.operators import Operator
+        from till.services.payments import Payments
+        from till.services.session import Session
+        from till.services.signer import device_signer
+
         board, clock, log = self._board, self._clock, self._log
         session = Session(vault, identity.batch, identity.stan_floor)
         clock.raise_floor(identity.issued)
@@ -130,7 +134,7 @@ class App:
 
     def _console(self, payments, link) -> Console:
         """What the USB line may ask. No secrets; whatever changes the terminal needs the person at the keypad."""
-        board, enrolment, vault = self._board, self._enrolment, self._vault
+        board, vault = self._board, self._vault
 
         async def status(request) -> dict:
             members = {
@@ -154,42 +158,22 @@ class App:
                 members["unseen"] = payments.has_unseen()
             return members
 
-        async def trust(request) -> dict:
-            token = _text(request, "token", 16384)
-            found, _ = examine_trust(vault, token)
-            digits = fingerprint(kid_of(token))
-            rows = (("label.name", found.name), ("label.host", found.url), ("label.fingerprint", digits))
-            await self._consent.ask("screen.trust", rows)
-            accept_trust(vault, token)
-            return {"fingerprint": digits}
-
         async def wifi(request) -> dict:
             self._networks.set(request.get("networks"))
             self._wifi.retry()
             return {}
 
+        async def trust(request) -> dict:
+            return await self._technician().trust(request)
+
         async def key_request(request) -> dict:
-            self._wifi.start_radio()  # without RF on, the chip's random numbers are not random
-            return {"token": enrolment.key_request().decode()}
+            self._wifi.start_radio()
+            return await self._technician().key_request(request)
 
         async def ticket(request) -> dict:
-            token = _text(request, "token", 8192)
-            offer = enrolment.examine(token, self._journal, self._clock.floor)
-            found = offer.ticket
-            acquirer, area, mcc, serial = split_mid(found.mid)
-            rows = (
-                ("label.merchant", found.merchant["name"]),
-                ("label.mid", found.mid),
-                ("label.acquirer", acquirer),
-                ("label.area", area),
-                ("label.mcc", mcc),
-                ("label.serial", serial),
-                ("label.tid", found.tid),
-            )
-            await self._consent.ask("screen.ticket", rows)
-            enrolment.install(offer, self._journal)
+            answer = await self._technician().ticket(request)
             self._tasks.append(asyncio.create_task(self._restart()))
-            return {"tid": found.tid}
+            return answer
 
         async def logs(request) -> dict:
             return {"lines": self._log.lines}
@@ -198,14 +182,23 @@ class App:
         handlers["logs"] = logs
         return Console(sys.stdin.buffer, sys.stdout, handlers)
 
+    def _technician(self):
+        from till.services.enrolment import Enrolment
+        from till.services.technician import Technician
+
+        board = self._board
+        enrolment = Enrolment(self._vault, board.serial_number, board.name, __version__, board.rng)
+        forget("till.services.enrolment", "till.services.technician")  # gone when this one is
+        return Technician(self._vault, self._journal, self._clock, self._consent, enrolment)
+
     async def _restart(self) -> None:
         self._screen.processing("screen.starting", "", 0)
         await asyncio.sleep_ms(300)  # the console's answer leaves first
         self._board.reset()
 
 
-def _text(request: dict, name: str, most: int) -> str:
-    value = request.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= most:
-        raise InvalidValue(name)
-    return value
+def _self_test(rng) -> None:
+    from till.crypto import selftest
+
+    selftest.run(rng)
+    forget("till.crypto.selftest")

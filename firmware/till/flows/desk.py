@@ -5,11 +5,11 @@ from micropython import const
 from till.core.errors import Cancelled, LinkError, SalesStopped, TillError
 from till.flows.consent import put_question
 from till.flows.menu import menu
+from till.flows.notice import notice
 from till.flows.outcome import show_outcome
 from till.flows.sale import sale
 
 _WATCH_MS = const(250)
-_NOTICE_MS = const(8000)
 
 
 async def desk(counter, reader, payments, terminal, instruments, settings, log, consent) -> None:
@@ -50,14 +50,6 @@ async def show_unseen(counter, payments) -> None:
     """Outcomes without SHOWN come first, oldest first, each until a key."""
     for settled in payments.unseen():
         await show_outcome(counter, payments, settled)
-
-
-async def notice(counter, key: str, detail_key: str = "") -> None:
-    """One message about what went wrong and what to do, until a key or a while has passed."""
-    counter.forget_keys()
-    counter.buzzer.alert()
-    counter.screen.error(key, detail_key)
-    await counter.key(_NOTICE_MS)
 
 
 async def _rest(counter, payments, consent):

@@ -1,0 +1,64 @@
+"""What a technician's laptop may do over the console: say whom to trust, have a key request made, bring a ticket.
+
+Whatever makes this terminal somebody's is shown at its keypad first. Loaded when it is asked for: a terminal sells for
+months without it.
+"""
+
+from till.core.errors import InvalidValue
+from till.core.identifiers import split_mid
+from till.services.enrolment import Enrolment
+from till.services.trust import accept_trust, examine_trust, fingerprint, kid_of
+
+TRUST_MAX = 16384
+TICKET_MAX = 8192
+
+
+class Technician:
+    """`consent` puts the question to the person; `enrolment` as its class says."""
+
+    def __init__(self, vault, journal, clock, consent, enrolment: Enrolment):
+        self._vault = vault
+        self._journal = journal
+        self._clock = clock
+        self._consent = consent
+        self._enrolment = enrolment
+
+    async def trust(self, request: dict) -> dict:
+        """Take the mt-trust in `token`, once the person has compared its fingerprint."""
+        token = _text(request, "token", TRUST_MAX)
+        found, _ = examine_trust(self._vault, token)
+        digits = fingerprint(kid_of(token))
+        rows = (("label.name", found.name), ("label.host", found.url), ("label.fingerprint", digits))
+        await self._consent.ask("screen.trust", rows)
+        accept_trust(self._vault, token)
+        return {"fingerprint": digits}
+
+    async def key_request(self, request: dict) -> dict:
+        """Make an mt-keyreq. The radio must be on: without it the chip's random numbers are not random."""
+        return {"token": self._enrolment.key_request().decode()}
+
+    async def ticket(self, request: dict) -> dict:
+        """Install the mt-ticket in `token`, once the person has read whose terminal this becomes. Then restart."""
+        token = _text(request, "token", TICKET_MAX)
+        offer = self._enrolment.examine(token, self._journal, self._clock.floor)
+        found = offer.ticket
+        acquirer, area, mcc, serial = split_mid(found.mid)
+        rows = (
+            ("label.merchant", found.merchant["name"]),
+            ("label.mid", found.mid),
+            ("label.acquirer", acquirer),
+            ("label.area", area),
+            ("label.mcc", mcc),
+            ("label.serial", serial),
+            ("label.tid", found.tid),
+        )
+        await self._consent.ask("screen.ticket", rows)
+        self._enrolment.install(offer, self._journal)
+        return {"tid": found.tid}
+
+
+def _text(request: dict, name: str, most: int) -> str:
+    value = request.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= most:
+        raise InvalidValue(name)
+    return value
