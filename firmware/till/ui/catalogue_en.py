@@ -109,7 +109,7 @@ self_test Self-test
 self_test_failed Self-test bad, out of use
 unconfirmed Confirm this
 not_provisioned No merchant yet
-not_provisioned_hint Provision it over USB, or enter an activation code in the menu
+not_provisioned_hint Let a technician bind it over USB
 trust New acquirer?
 ticket New merchant?
 bound Merchant bound
@@ -122,6 +122,7 @@ pin Enter the PIN
 activation_code Enter the code
 wifi_choose Choose Wi-Fi
 wifi_scanning Looking for Wi-Fi
+wifi_change Change the Wi-Fi?
 wifi_password Wi-Fi password
 wifi_joining Joining the Wi-Fi
 wifi_joined Wi-Fi connected

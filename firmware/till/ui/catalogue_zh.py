@@ -105,7 +105,7 @@ self_test 正在自检
 self_test_failed 自检失败，停止使用
 unconfirmed 上笔请确认
 not_provisioned 未绑定商户
-not_provisioned_hint 请用电脑烧录，或在菜单中输入激活码
+not_provisioned_hint 请由维护员用电脑绑定商户
 trust 信任此收单行
 ticket 确认绑定商户
 bound 已绑定商户
@@ -118,6 +118,7 @@ pin 请输入密码
 activation_code 请输入激活码
 wifi_choose 选择无线网络
 wifi_scanning 正在搜索无线网络
+wifi_change 更换无线网络
 wifi_password 无线网络密码
 wifi_joining 正在连接无线网络
 wifi_joined 无线网络已连接
