@@ -5,7 +5,7 @@ import gc
 
 from micropython import const
 
-from till.core.errors import LinkError, TillError
+from till.core.errors import TillError
 
 _LOOK_MS = const(1000)
 _PING_S = const(45)  # the acquirer closes a connection that is idle for 120 s
@@ -16,6 +16,7 @@ async def keep_connected(link, wifi, payments, log) -> None:
     """Connect whenever Wi-Fi is up and we are not connected; ping before the acquirer hangs up. For ever."""
     failures = 0
     idle_s = 0
+    signed_on = False
     while True:
         await asyncio.sleep_ms(_LOOK_MS)
         if not wifi.connected:
@@ -31,11 +32,15 @@ async def keep_connected(link, wifi, payments, log) -> None:
         was = link.connected
         try:
             await (link.ping() if was else link.connect())
+            failures = 0
             if not was:
                 log.event("link", "connected")
                 payments.nudge()
-            failures = 0
-        except LinkError as e:
+            if not signed_on:
+                # Once a start, for the signed time above all: after a power cut the clock knows only what was journalled.
+                await payments.sign_on()
+                signed_on = True
+        except TillError as e:
             log.error("link", e)
             await asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
             failures += 1
@@ -64,10 +69,14 @@ async def watch(watchdog) -> None:
         await asyncio.sleep_ms(_LOOK_MS)
 
 
-async def show_status(screen, link, wifi, payments, operator, clock) -> None:
-    """Keep the line that is always there true: operator, connection, what waits, and the time."""
+async def show_status(screen, wifi, clock, link=None, payments=None, operator=None) -> None:
+    """Keep the line that is always there true: operator, connection, what waits, and the time.
+
+    A terminal without a merchant has neither `link` nor `payments` nor `operator`.
+    """
     while True:
-        state = "online" if link.connected else "connecting" if wifi.connected else "offline"
+        state = "online" if link and link.connected else "connecting" if wifi.connected else "offline"
         hour, minute = clock.local()[3:5]
-        screen.status(operator.id, state, payments.reversals_pending(), "%02d:%02d" % (hour, minute))
+        pending = payments.reversals_pending() if payments else 0
+        screen.status(operator.id if operator else "", state, pending, "%02d:%02d" % (hour, minute))
         await asyncio.sleep_ms(500)
