@@ -363,6 +363,29 @@ def test_a_damaged_sector_header_hides_nothing():
     assert same(journal, Journal(flash))
 
 
+def test_a_damaged_checkpoint_is_made_good_from_the_sector_before():
+    flash = Nor(16)
+    journal = Journal(flash)
+    journal.append(r.IDENTITY, r.identity("898210154110002", "T0000001", 3), 1)
+    for k in range(1, 30):
+        sale(journal, k)
+    a = journal.append(r.INTENT, intent(40), 1)
+    b = journal.append(r.INTENT, intent(41), 1)
+    journal.append(r.REVERSING, r.reversing(b, "timeout"), 1)
+    sectors = flash.erases
+    while flash.erases == sectors:
+        journal.append(r.EVENT, b'{"pad":"' + b"." * 900 + b'"}', 1)
+    newest = (flash.erases - 1) * 4096
+    size = 50 + (flash.memory[newest + 70] << 8 | flash.memory[newest + 71])
+    for offset in list(range(1, 18)) + list(range(18, size, 7)):
+        flash.memory[newest + 56 + offset] ^= 0x20
+        again = Journal(flash)
+        assert same(journal, again) and again.identity == journal.identity, offset
+        assert again.open_intents() == [a, b] and again.damaged and again.damaged < again.count
+        flash.memory[newest + 56 + offset] ^= 0x20
+    assert Journal(flash).damaged == 0
+
+
 def check_after_cut(flash, done, doing, where):
     """`flash` as the cut left it holds exactly the records `done`, or those and `doing`; and it goes on from there."""
     journal = Journal(flash)
@@ -565,8 +588,8 @@ def test_cuts_while_a_sector_is_opened_use_none_up():
                 raise PowerCut()
 
         flash.before = before
-        journal = Journal(flash)
         try:
+            journal = Journal(flash)
             while True:
                 journal.append(r.EVENT, AFTER, 1)
         except PowerCut:

@@ -13,7 +13,7 @@ GOLDEN = FIRMWARE_TESTS / "data" / "journal-v1.bin"
 
 SOURCE = """
 from nor import Nor, Overlay, PATTERNS, PowerCut
-from till.core.errors import InvalidValue, StorageError, Tampered
+from till.core.errors import InvalidValue, JournalFull, StorageError, Tampered
 from till.storage import records as r
 from till.storage.journal import Journal
 
@@ -68,6 +68,105 @@ def read(image):
     except Tampered as e:
         bad = e.n
     return [journal.count, journal.head, journal.open_intents(), [n for n, _ in journal.unshown()], bad, records]
+
+class CutNor(Nor):
+    "The power goes in operation `cut_in`, counted down; what it leaves is in memory. Then nothing works any more."
+    cut_in = -1
+    pattern = ""
+    def writeblocks(self, block, data, offset):
+        self.count_down("program", block, offset, data)
+        super().writeblocks(block, data, offset)
+    def ioctl(self, operation, argument):
+        if operation == 6:
+            self.count_down("erase", argument, 0, None)
+        return super().ioctl(operation, argument)
+    def count_down(self, operation, block, offset, data):
+        if self.cut_in == 0:
+            cut = Overlay(self)
+            cut.tear(self.pattern, operation, block, offset, data)
+            for b, sector in cut.changed.items():
+                self.memory[b * 4096 : b * 4096 + 4096] = sector
+            raise PowerCut()
+        self.cut_in -= 1
+
+def soak(seed, cuts):
+    "One flash through `cuts` power cuts with random business in between; the model says what must be known after each."
+    x = [seed * 2 + 1]
+    def rnd(n):
+        x[0] = (x[0] * 6364136223846793005 + 1442695040888963407) & (1 << 64) - 1
+        return (x[0] >> 33) % n
+    flash = CutNor(16 + rnd(9))
+    opened, unshown, settling, count, appended, refused = {}, [], False, 0, 0, 0
+    for _ in range(cuts):
+        flash.cut_in, flash.pattern = rnd(60), PATTERNS[rnd(len(PATTERNS))]
+        doing = None
+        try:
+            journal = Journal(flash)
+            assert journal.damaged == 0, "damaged"
+            known = (journal.open_intents(), [n for n, _ in journal.reversing()], [n for n, _ in journal.unshown()])
+            expected = (sorted(opened), [n for n in sorted(opened) if opened[n]], sorted(unshown))
+            assert known == expected, (known, expected)
+            assert journal.settling == settling and journal.count >= count
+            for n in list(opened) + unshown:
+                assert journal.record(n).kind == r.INTENT
+            while True:
+                count = journal.count
+                kind, of = rnd(12), 0
+                if kind < 4 and not settling:
+                    doing = r.INTENT
+                    body = r.intent(seq=1, req="ab" * 32, type="sale", stan="000001", batch="000001", time=1, amount=1,
+                        currency="156", operator="01")
+                elif kind < 5:
+                    doing, body = r.EVENT, b'{"pad":"' + b"." * rnd(2800) + b'"}'
+                elif kind < 7 and opened:
+                    of = list(opened)[rnd(len(opened))]
+                    doing, body = r.REVERSING, r.reversing(of, "timeout")
+                elif kind < 9 and opened:
+                    of = list(opened)[rnd(len(opened))]
+                    doing = r.RESULT
+                    body = r.result(of, "reversed", ack="reversed") if opened[of] else r.result(of, "approved")
+                elif kind < 11 and unshown:
+                    of = unshown[rnd(len(unshown))]
+                    doing, body = r.SHOWN, r.shown(of)
+                elif settling:
+                    doing, body = r.SETTLED, r.settled("000001")
+                elif not opened and not unshown:
+                    doing, body = r.SETTLE_BEGIN, b"{}"
+                else:
+                    journal.prepare()
+                    continue
+                try:
+                    n = journal.append(doing, body, 1)
+                except JournalFull:
+                    refused += 1
+                    doing = None
+                    continue
+                settling = learn(doing, n, of, opened, unshown, settling)
+                count, appended, doing = n, appended + 1, None
+        except PowerCut:
+            pass
+        # The record that was being written is there or not; both are right, so look, as the next start will.
+        flash.cut_in = -1
+        if doing:
+            after = Journal(flash)
+            last = after.record(after.count) if after.count > count else None
+            if last and last.kind == doing:
+                settling = learn(doing, last.n, of, opened, unshown, settling)
+    journal = Journal(flash)
+    journal.verify()
+    return [journal.count, appended, refused, flash.erases, bytes(flash.memory)]
+
+def learn(kind, n, of, opened, unshown, settling):
+    if kind == r.INTENT:
+        opened[n] = 0
+    elif kind == r.REVERSING:
+        opened[of] += 1
+    elif kind == r.RESULT:
+        del opened[of]
+        unshown.append(of)
+    elif kind == r.SHOWN:
+        unshown.remove(of)
+    return kind == r.SETTLE_BEGIN or settling and kind != r.SETTLED
 
 def survive(image):
     "Open any bytes at all: what the firmware says of them."
@@ -207,3 +306,14 @@ def test_fuzz_images(port):
         count, kind = port.call("survive", bytes(raw))
         assert count >= -1 and kind is not None
         JournalImage(bytes(raw))
+
+
+def test_fuzz_power_cuts_one_after_the_other(port):
+    """Random business through hundreds of power cuts on one flash; nothing known is ever lost, nothing comes up new."""
+    written = erases = 0
+    for seed in range(examples(80) // 10):  # each is 80 cuts
+        count, appended, _, erased, raw = port.call("soak", seed, 80)
+        image = JournalImage(raw)
+        assert not image.problems and image.count == count, seed
+        written, erases = written + appended, erases + erased
+    assert written > 500 and erases > 200

@@ -117,6 +117,9 @@ class Ring:
                     self._first[block] = first
         self._newest = max(sequences)
         while self._newest and not self._begun(self._newest):
+            if sequences[self._block(self._newest)] == self._newest:
+                # Weak bits in it must never make it a sector later, when there are records that it does not know.
+                self._strike(self._block(self._newest))
             self._newest -= 1
         self._find_headless(sequences)
         following = 0
@@ -258,9 +261,13 @@ class Ring:
         self._cached = -1
         if sequence > self._blocks:
             # The header first: half an erase must not look like a sector with damaged records.
-            self._flash.writeblocks(block, bytes(_HEADER), 0)
+            self._strike(block)
         self._flash.ioctl(6, block)
         self._ready = True
+
+    def _strike(self, block: int) -> None:
+        self._cached = -1
+        self._flash.writeblocks(block, bytes(_HEADER), 0)
 
     def _may_open(self) -> bool:
         return self.free_sectors() > 0

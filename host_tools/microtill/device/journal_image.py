@@ -147,7 +147,16 @@ class JournalImage:
             if sequence and (sequence - 1) % blocks == block:
                 found.append(_Sector(block, sequence, first, head))
         found.sort(key=lambda sector: sector.sequence)
+        while found and not self._begun(found[-1]):
+            found.pop()  # cut off while it was opened
         return [sector for sector in found if sector.sequence > found[-1].sequence - blocks]
+
+    def _begun(self, sector: _Sector) -> bool:
+        data = self.image[sector.block * SECTOR : (sector.block + 1) * SECTOR]
+        return (
+            data[_HEADER.size] != 0xFF
+            or _parse(data, sector.block, _HEADER.size, sector.first, sector.head) is not None
+        )
 
     def _read(self) -> None:
         sectors = self._sectors()
