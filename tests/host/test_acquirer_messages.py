@@ -245,6 +245,9 @@ def test_stan_is_not_used_twice_in_a_batch(acquirer, terminal):
     terminal.stan -= 1
     assert refused(terminal.send(terminal.sale(100, new_card())), "call", "94")
     assert alarms(acquirer, terminal) == ["stan_reused"]
+    terminal.send(terminal.reversal(first))
+    terminal.stan = int(first.payload["stan"]) - 1
+    assert terminal.send(terminal.sale(100, new_card()))["outcome"] == "approved", "what was undone frees its number"
 
 
 # -- reversal and status -----------------------------------------------------------------------------------------------
