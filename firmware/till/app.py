@@ -18,7 +18,7 @@ from till.services.consent import Consent
 from till.services.console import Console
 from till.services.identity import load_identity
 from till.services.log import Log
-from till.services.networks import Networks
+from till.services.networks import Networks, check_networks
 from till.services.trust import load_trust
 from till.services.wifi import Wifi
 from till.storage.journal import Journal
@@ -78,6 +78,7 @@ class App:
             from till.flows.install import install
 
             self._spawn("wifi", self._wifi.run)
+            self._spawn("status", upkeep.show_status, self._screen, self._wifi, self._clock)
             self._spawn("console", self._console(None, None).run)
             await install(self._counter, self._consent, self._settings, board.serial_number)
 
@@ -112,7 +113,7 @@ class App:
         self._spawn("link", upkeep.keep_connected, link, self._wifi, payments, log)
         self._spawn("reversals", payments.run)
         self._spawn("ready", upkeep.make_ready, signer, journal, self._counter, log)
-        self._spawn("status", upkeep.show_status, self._screen, link, self._wifi, payments, operator, clock)
+        self._spawn("status", upkeep.show_status, self._screen, self._wifi, clock, link, payments, operator)
         self._spawn("console", self._console(payments, link).run)
         await board.nfc.start()
         terminal = Terminal(identity.serial[-8:])
@@ -159,7 +160,10 @@ class App:
             return members
 
         async def wifi(request) -> dict:
-            self._networks.set(request.get("networks"))
+            networks = check_networks(request.get("networks"))
+            if payments:  # a blank unit has nothing that another network could be after
+                await self._consent.ask("screen.wifi_change", [("label.wifi", ssid) for ssid, _ in networks])
+            self._networks.set(networks)
             self._wifi.retry()
             return {}
 

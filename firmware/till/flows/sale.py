@@ -1,7 +1,7 @@
 """A sale: amount, card, authorisation, outcome."""
 
 from till.core import outcome
-from till.core.errors import CardError, SalesStopped, TillError
+from till.core.errors import CardError, InvalidValue, SalesStopped, TillError
 from till.emv.parameters import SALE
 from till.flows.amount import key_amount
 from till.flows.card import take_card
@@ -14,6 +14,8 @@ async def sale(counter, reader, payments, terminal, instruments, first: str = ""
     """From the first digit to an outcome that a person has seen."""
     currency = payments.currency
     amount = await key_amount(counter, _TITLE, currency, first)
+    if amount > payments.identity.parameter("sale_limit"):
+        raise InvalidValue("sale limit", key="error.limit")
     await make_ready(counter, payments)
     text = currency.format(amount)
 

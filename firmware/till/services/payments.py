@@ -12,7 +12,7 @@ import time
 from micropython import const
 
 from till.core import outcome
-from till.core.errors import JournalFull, LinkError, TillError
+from till.core.errors import JournalFull, LinkError, Tampered, TillError
 from till.core.identifiers import check_batch, next_stan
 from till.storage import records
 
@@ -122,7 +122,9 @@ class Payments:
     # Payments.
 
     def check(self) -> None:
-        """Raise the TillError that stops sales now: a full journal, or one being settled."""
+        """Raise the TillError that stops sales now: a journal that was altered, is full, or is being settled."""
+        if self._journal.damaged:
+            raise Tampered("journal record %d" % self._journal.damaged)
         if self._journal.settling:
             raise TillError("settling", key="error.settling")
         if not self._journal.accepts_intent():

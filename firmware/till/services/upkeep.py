@@ -37,7 +37,7 @@ async def keep_connected(link, wifi, payments, log) -> None:
                 log.event("link", "connected")
                 payments.nudge()
             if not signed_on:
-                # Once a start, for the signed time above all: after a power cut the clock knows only what was journalled.
+                # Once a start, above all for the signed time: after a power cut the clock knows only the journal's.
                 await payments.sign_on()
                 signed_on = True
         except TillError as e:
