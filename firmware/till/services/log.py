@@ -3,6 +3,7 @@
 No card data, key or password is ever written: of an unexpected error only its class and where it came from.
 """
 
+import gc
 import io
 import sys
 
@@ -14,7 +15,7 @@ TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_KEPT = const(32)
+_KEPT = const(16)
 
 
 class Log:
@@ -34,7 +35,15 @@ class Log:
         self._out.write(line + "\n")
 
     def error(self, source: str, error: BaseException) -> None:
-        """An error that was handled: a TillError by key and detail, any other by class and place."""
+        """An error that was handled: a TillError by key and detail, any other by class and place. Never raises."""
+        try:
+            self._error(source, error)
+        except MemoryError:
+            gc.collect()
+            self._out.write(source)
+            self._out.write(": no memory to say what went wrong\n")
+
+    def _error(self, source: str, error: BaseException) -> None:
         if isinstance(error, TillError):
             self.event(source, "%s %s" % (error.key, error.detail))
             return
