@@ -6,7 +6,7 @@ from till.ui.font import Font
 
 class Display:
     width = 240
-    height = 320
+    height = rows = 320
 
     def __init__(self):
         self.buffer = bytearray(240 * 320 // 2)
@@ -25,7 +25,9 @@ class Display:
 
 def make():
     display = Display()
-    return display, Canvas(display, Font())
+    canvas = Canvas(display, Font())
+    canvas.begin(0, 320)
+    return display, canvas
 
 
 def test_text_is_the_glyph_in_its_colours():
@@ -88,48 +90,67 @@ def test_a_line_is_right_however_full_the_font_is():
         assert bytes(display.buffer[: 120 * 16]) == want, fill
 
 
-def test_flush_sends_what_was_touched_once():
-    display, canvas = make()
-    canvas.rect(0, 10, 5, 5, 1)
-    canvas.rect(0, 15, 5, 5, 1)  # touches the first
-    canvas.text(0, 100, "A", 7, 2)
-    canvas.rect(0, 102, 5, 2, 1)  # inside the text
-    canvas.flush()
-    assert sorted(display.flushed) == [(10, 20), (100, 116)]
-    canvas.flush()
-    assert len(display.flushed) == 2
-    canvas.rect(0, -4, 5, 6, 1)
-    canvas.rect(0, 318, 5, 9, 1)
-    canvas.flush()
-    assert sorted(display.flushed[2:]) == [(0, 2), (318, 320)]
+class Low(Display):
+    # A panel whose buffer is 40 rows high.
+    rows = 40
+
+    def __init__(self):
+        super().__init__()
+        self.glass = bytearray(self.buffer)
+        self.buffer = bytearray(120 * 40)
+
+    def flush(self, y0, y1):
+        super().flush(y0, y1)
+        self.glass[120 * y0 : 120 * y1] = self.buffer[: 120 * (y1 - y0)]
 
 
-def test_many_spans_are_joined_not_lost():
-    display, canvas = make()
-    for y in range(0, 320, 20):
-        canvas.rect(0, y, 1, 1, 3)
-    canvas.flush()
-    sent = [False] * 320
-    for y0, y1 in display.flushed:
-        for y in range(y0, y1):
-            assert not sent[y]
-            sent[y] = True
-    assert all([sent[y] for y in range(0, 320, 20)])  # noqa: C419
+def test_a_band_is_drawn_at_its_place_and_nothing_else_is_sent():
+    def draw(canvas):
+        canvas.rect(0, 200, 240, 40, 2)
+        canvas.box(10, 202, 20, 10, 3, 7)
+        canvas.outline(40, 202, 10, 10, 7)
+        canvas.disc(100, 220, 8, 7)
+        canvas.polygon(150, 220, array("h", (0, -5, 5, 5, -5, 5)), 7)
+        canvas.text(170, 210, "金1", 7, 2)
+        canvas.flush()
+
+    whole, canvas = make()
+    draw(canvas)
+    low = Low()
+    canvas = Canvas(low, canvas.font)
+    canvas.begin(200, 240)
+    draw(canvas)
+    assert low.flushed == [(200, 240)]
+    assert low.glass == whole.buffer
+    assert whole.pixel(10, 202) == 2 and whole.pixel(20, 202) == 7  # round corner
 
 
-def test_shapes_mark_their_rows():
-    display, canvas = make()
-    canvas.box(10, 10, 20, 10, 3, 7)
-    canvas.disc(100, 100, 8, 7)
-    canvas.polygon(50, 200, array("h", (0, -5, 5, 5, -5, 5)), 7)
-    canvas.outline(0, 300, 10, 10, 7)
+def test_what_leaves_the_band_is_left_out():
+    low = Low()
+    canvas = Canvas(low, Font())
+    canvas.begin(100, 120)
+    canvas.rect(0, 0, 240, 320, 2)
+    canvas.disc(100, 100, 30, 7)
+    for y in (84, 99, 105, 120):
+        assert canvas.text(0, y, "A", 7, 3) == 0
     canvas.flush()
-    assert sorted(display.flushed) == [(10, 20), (92, 109), (195, 206), (300, 310)]
-    for y in range(320):
-        inked = 7 in [display.pixel(x, y) for x in range(240)]
-        covered = any([y0 <= y < y1 for y0, y1 in display.flushed])  # noqa: C419
-        assert covered or not inked, y
-    assert display.pixel(10, 10) == 0 and display.pixel(20, 10) == 7  # round corner
+    assert low.glass[: 120 * 100] == bytes(120 * 100) and low.glass[120 * 120 :] == bytes(120 * 200)
+    for byte in low.glass:
+        assert byte & 15 != 3
+
+
+def test_a_blank_may_be_higher_than_the_buffer_and_a_band_not():
+    low = Low()
+    canvas = Canvas(low, Font())
+    canvas.blank(22, 320, 5)
+    assert low.flushed[0] == (22, 62) and low.flushed[-1] == (302, 320)
+    assert low.glass == bytes(120 * 22) + b"\x55" * (120 * 298)
+    for wrong in ((0, 41), (-1, 10), (310, 321), (20, 10)):
+        try:
+            canvas.begin(*wrong)
+        except ValueError:
+            continue
+        raise AssertionError(wrong)
 
 
 def test_wrap_breaks_at_words_and_between_chinese_characters():

@@ -7,14 +7,18 @@ class Display:
     def __init__(self, width=240, height=320):
         self.width = width
         self.height = height
-        self.buffer = bytearray(width * height // 2)
+        self.rows = 112
+        self.buffer = bytearray(width * self.rows // 2)
+        self.glass = bytearray(width * height // 2)
         self.palette = ()
         self.flushed = []
 
     def flush(self, y0, y1):
+        stride = self.width // 2
+        self.glass[stride * y0 : stride * y1] = self.buffer[: stride * (y1 - y0)]
         self.flushed.append((y0, y1))
 
-    def rows(self):
+    def sent(self):
         rows = set()
         for y0, y1 in self.flushed:
             rows.update(range(y0, y1))
@@ -62,39 +66,39 @@ def test_timeouts_never_say_try_again():
 def test_a_screen_covers_the_panel_and_the_same_again_sends_nothing():
     display, screen = make()
     screen.status("01", "online", 0, "14:05")
-    display.rows()
+    display.sent()
     screen.present("type.sale", "¥1.00", 1)
-    assert display.rows() == set(range(22, 320))
+    assert display.sent() == set(range(22, 320))
     screen.present("type.sale", "¥1.00", 1)
-    assert display.rows() == set()
+    assert display.sent() == set()
 
 
 def test_only_what_changed_is_sent():
     display, screen = make()
     screen.status("01", "online", 0, "14:05")
     screen.amount("type.sale", "¥1.00")
-    display.rows()
+    display.sent()
     screen.amount("type.sale", "¥10.05")
-    assert display.rows() == set(range(70, 176))
+    assert display.sent() == set(range(70, 176))
     screen.status("01", "online", 0, "14:06")
-    assert display.rows() == set(range(22))
+    assert display.sent() == set(range(22))
     screen.present("type.sale", "¥1.00", 1)
-    display.rows()
+    display.sent()
     screen.present("type.sale", "¥1.00", 2)
-    assert display.rows() == set(range(22, 52))
+    assert display.sent() == set(range(22, 52))
 
 
 def test_the_language_changes_on_the_spot():
     display, screen = make("zh")
     screen.status("01", "online", 2, "14:05")
     screen.result("approved", ("RRN 1",), "¥1.00")
-    chinese = bytes(display.buffer)
-    display.rows()
+    chinese = bytes(display.glass)
+    display.sent()
     screen.language = "en"
-    assert display.rows() >= set(range(22)) | set(range(106, 158))
-    assert bytes(display.buffer) != chinese
+    assert display.sent() >= set(range(22)) | set(range(106, 158))
+    assert bytes(display.glass) != chinese
     screen.language = "zh"
-    assert bytes(display.buffer) == chinese
+    assert bytes(display.glass) == chinese
 
 
 def test_every_screen_is_the_same_whatever_stood_there_before():
@@ -114,14 +118,26 @@ def test_every_screen_is_the_same_whatever_stood_there_before():
     for one in draw:
         display, screen = make()
         one(screen)
-        alone.append(hash(bytes(display.buffer)))
+        alone.append(hash(bytes(display.glass)))
         screen.close()
     display, screen = make()
     for first in range(len(draw)):
         for second in range(len(draw)):
             draw[first](screen)
             draw[second](screen)
-            assert hash(bytes(display.buffer)) == alone[second], (first, second)
+            assert hash(bytes(display.glass)) == alone[second], (first, second)
+
+
+def test_after_a_screen_that_failed_everything_is_drawn_again():
+    display, screen = make()
+    screen.amount("type.sale", "¥1.00")
+    before = bytes(display.glass)
+    display.sent()
+    try:
+        screen.message("loud", "x")
+    except KeyError:
+        screen.amount("type.sale", "¥1.00")
+    assert display.sent() == set(range(320)) and bytes(display.glass) == before
 
 
 def test_confirm_says_which_rows_found_no_place():

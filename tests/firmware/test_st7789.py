@@ -56,8 +56,8 @@ def test_flush_sends_whole_rows_and_no_more():
     wire = Wire()
     panel = start(wire)
     panel.palette = (0x000000, 0xFFFFFF, 0xFF0000, 0x00FF00, 0x0000FF, 0x123456) + (0,) * 10
-    panel.buffer[120 * 17] = 0x12  # row 17: white, red
-    panel.buffer[120 * 17 + 119] = 0x45  # … blue, 0x123456 at its end
+    panel.buffer[0] = 0x12  # white, red
+    panel.buffer[119] = 0x45  # … blue, 0x123456 at its end
     del wire.log[:]
     panel.flush(17, 18)
     row = b"\xff\xff\xf8\x00" + bytes(236 * 2) + b"\x00\x1f\x11\xaa"
@@ -69,26 +69,37 @@ def test_flush_in_pieces_is_one_write_to_the_panel():
     wire = Wire()
     panel = start(wire)
     panel.palette = tuple(n << 19 for n in range(16))
-    for row in range(320):
+    for row in range(112):
         for i in range(120):
             panel.buffer[row * 120 + i] = row % 16 * 17
     del wire.log[:]
     panel.flush(3, 44)
     assert wire.log[0] == [0x2B, b"\x00\x03\x00\x2b"]
-    want = b"".join([bytes(((row % 16) << 3, 0)) * 240 for row in range(3, 44)])
+    want = b"".join([bytes(((row % 16) << 3, 0)) * 240 for row in range(41)])
     assert wire.log[1] == [0x2C, want]
 
 
-def test_rows_outside_the_panel_are_left_out():
+def test_rows_that_are_not_there_are_left_out():
     wire = Wire()
     panel = start(wire)
     del wire.log[:]
-    panel.flush(-5, 1)
     panel.flush(319, 400)
-    panel.flush(20, 20)
-    panel.flush(30, 10)
-    assert [(command, len(data)) for command, data in wire.log] == [(0x2B, 4), (0x2C, 480), (0x2B, 4), (0x2C, 480)]
-    assert wire.log[2][1] == b"\x01\x3f\x01\x3f"
+    panel.flush(0, 113)  # the buffer has 112
+    for none in ((20, 20), (30, 10), (-1, 5), (320, 330)):
+        panel.flush(*none)
+    assert [(command, len(data)) for command, data in wire.log] == [
+        (0x2B, 4),
+        (0x2C, 480),
+        (0x2B, 4),
+        (0x2C, 480 * 112),
+    ]
+    assert wire.log[0][1] == b"\x01\x3f\x01\x3f" and wire.log[2][1] == b"\x00\x00\x00\x6f"
+
+
+def test_the_buffer_has_as_many_rows_as_were_asked_for():
+    assert len(start(Wire()).buffer) == 240 * 112 // 2
+    assert len(start(Wire(), rows=40).buffer) == 240 * 40 // 2
+    assert len(start(Wire(), width=64, height=48).buffer) == 64 * 48 // 2
 
 
 def test_ideal_bytes():
@@ -107,9 +118,9 @@ def test_other_glass_and_other_controller():
     assert [0x20, b""] in wire.log and [0x36, b"\x48"] in wire.log
     assert [0x2A, b"\x00\x02\x00\x81"] in wire.log
     del wire.log[:]
-    panel.flush(0, 160)
-    assert wire.log[0] == [0x2B, b"\x00\x01\x00\xa0"]
-    assert len(wire.log[1][1]) == 128 * 160 * 2
+    panel.flush(60, 160)
+    assert wire.log[0] == [0x2B, b"\x00\x3d\x00\xa0"]
+    assert len(wire.log[1][1]) == 128 * 100 * 2
 
 
 def test_without_a_reset_pin_it_resets_by_command():
@@ -163,8 +174,8 @@ def test_flush_allocates_next_to_nothing():
         pass
 
     panel = ST7789(Sink(), pin, pin)
-    panel.flush(0, 320)
+    panel.flush(0, 112)
     gc.collect()
     before = gc.mem_alloc()
-    panel.flush(0, 320)
-    assert gc.mem_alloc() - before < 8000, gc.mem_alloc() - before  # memoryview slices: 40 pieces
+    panel.flush(0, 112)
+    assert gc.mem_alloc() - before < 3000, gc.mem_alloc() - before  # memoryview slices: 14 pieces

@@ -85,7 +85,7 @@ glyphs = bytes(glyphs)
 our_bus, peer_bus = Bus(), Bus()
 panel = ST7789(our_bus, pin, pin)
 canvas = Canvas(panel, font)
-canvas.flush()
+canvas.begin(100, 116)
 driver = Peer(peer_bus, glyphs)
 def ours():
     canvas.text(0, 100, LINE, 1, 2)

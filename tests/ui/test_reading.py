@@ -17,12 +17,13 @@ from till.ui.canvas import Canvas
 from till.ui.font import Font
 class Display:
     width = 240
-    height = 320
+    height = rows = 320
     buffer = bytearray(240 * 320 // 2)
     def flush(self, y0, y1):
         pass
 display = Display()
 canvas = Canvas(display, Font())
+canvas.begin(0, 320)
 def draw(x, y, text, ink, paper, scale, ground):
     canvas.rect(0, 0, 240, 320, ground)
     canvas.text(x, y, text, ink, paper, scale)

@@ -1,4 +1,4 @@
-"""MIPI DCS colour panels (ST7789, ILI9341) behind a 4-bit framebuffer: 38 KB in RAM, whole rows to the glass."""
+"""MIPI DCS colour panels (ST7789, ILI9341) behind a 4-bit buffer of some rows: the glass remembers the rest."""
 
 import time
 
@@ -31,7 +31,8 @@ _GREYS = (
 
 
 class ST7789:
-    """`buffer` holds two pixels a byte, left one in the high nibble (framebuf.GS4_HMSB); `flush` sends rows of it.
+    """`buffer` holds `rows` rows of two pixels a byte, left one in the high nibble (framebuf.GS4_HMSB); `flush` sends
+    them to any place on the glass. The whole picture would be 38 KB, and nobody reads it back.
 
     `spi`: a bus set to mode 0 or 3, most significant bit first, at most 62.5 MHz (ST7789V §7.4.3: 16 ns write cycle).
     `dc`, `cs`, `reset`, `backlight`: output pins, called with 0 or 1; without `reset` the panel is reset by command.
@@ -49,6 +50,7 @@ class ST7789:
         *,
         width=240,
         height=320,
+        rows=112,
         x0=0,
         y0=0,
         madctl=0x00,
@@ -58,7 +60,8 @@ class ST7789:
             raise ValueError("width")  # the inner loop takes eight bytes of the buffer at a time
         self.width = width
         self.height = height
-        self.buffer = bytearray(width * height // 2)
+        self.rows = min(rows, height)
+        self.buffer = bytearray(width * self.rows // 2)
         self._view = memoryview(self.buffer)
         self._lines = bytearray(width * 2 * _ROWS)
         self._lines_view = memoryview(self._lines)
@@ -78,7 +81,9 @@ class ST7789:
         # Every flush is whole rows, so the columns are set once for all.
         self._send(_CASET, bytes((x0 >> 8, x0 & 0xFF, (x0 + width - 1) >> 8, (x0 + width - 1) & 0xFF)))
         # The controller's memory wakes up as noise: it is overwritten before it is shown.
-        self.flush(0, height)
+        self._open(0, height)
+        for y in range(0, height, self.rows):
+            self._pour(min(self.rows, height - y))
         self._send(_DISPON)
         if backlight is not None:
             backlight(1)
@@ -101,24 +106,31 @@ class ST7789:
                 table[pair * 4 + half + 1] = (colour >> 5 & 0xE0) | (colour >> 3 & 0x1F)
 
     def flush(self, y0: int, y1: int) -> None:
-        """Send rows `y0` … `y1 - 1` of the buffer to the glass; rows outside the panel are left out."""
-        y0 = max(y0, 0)
-        y1 = min(y1, self.height)
-        if y0 >= y1:
-            return
+        """Send the buffer's first `y1 - y0` rows to rows `y0` … `y1 - 1` of the glass; rows that the glass or the
+        buffer does not have are left out."""
+        y1 = min(y1, self.height, y0 + self.rows)
+        if 0 <= y0 < y1:
+            self._open(y0, y1)
+            self._pour(y1 - y0)
+
+    def _open(self, y0: int, y1: int) -> None:
+        """What is poured next fills rows `y0` … `y1 - 1`."""
         first, last = self._y0 + y0, self._y0 + y1 - 1
         window = self._window
         window[0], window[1], window[2], window[3] = first >> 8, first & 0xFF, last >> 8, last & 0xFF
         self._send(_RASET, window)
         self._send(_RAMWR)
+
+    def _pour(self, rows: int) -> None:
         spi, view, lines, table, stride = self._spi, self._view, self._lines, self._table, self.width // 2
         self._cs(0)
-        while y0 < y1:
-            end = min(y0 + _ROWS, y1)
-            count = (end - y0) * stride
-            fast.expand_pairs(lines, view[y0 * stride : end * stride], table, count)
-            spi.write(lines if end - y0 == _ROWS else self._lines_view[: count * 4])
-            y0 = end
+        y = 0
+        while y < rows:
+            end = min(y + _ROWS, rows)
+            count = (end - y) * stride
+            fast.expand_pairs(lines, view[y * stride : end * stride], table, count)
+            spi.write(lines if end - y == _ROWS else self._lines_view[: count * 4])
+            y = end
         self._cs(1)
 
     def _reset(self, reset) -> None:
@@ -144,7 +156,7 @@ class ST7789:
         self._cs(0)
         self._dc(0)
         self._spi.write(self._byte)
-        self._dc(1)  # what follows a command is its data: flush relies on it
+        self._dc(1)  # what follows a command is its data: _pour relies on it
         if data:
             self._spi.write(data)
         self._cs(1)

@@ -1,7 +1,6 @@
-"""Drawing into a panel's 4-bit buffer: text, boxes and shapes; `flush` sends the rows that were touched, no others."""
+"""Drawing text, boxes and shapes into a panel's 4-bit buffer, one band of rows at a time: it is sent as it is done."""
 
 import framebuf
-from micropython import const
 
 from till.core import fast
 from till.ui import font as _font
@@ -9,7 +8,6 @@ from till.ui import font as _font
 _CLOSING = "，。、！？：；）」』》】…·,.!?:;)]%"
 _OPENING = "（「『《【([¥￥$"
 _ELLIPSIS = "…"
-_SPANS = const(8)
 
 
 def _is_wide(c: str) -> bool:
@@ -47,10 +45,10 @@ def _clauses(text: str) -> list:
 
 
 class Canvas:
-    """`display` as the board contract says (width, height, buffer, flush); `font` a till.ui.font.Font.
+    """`display` as the board contract says (width, height, rows, buffer, flush); `font` a till.ui.font.Font.
 
-    Colours are 0 … 15. Text starts at even x (an odd one is moved left) and is drawn with its background.
-    Glyphs that would leave the panel are left out.
+    `begin` a band, cover all of it, `flush` it. Places are the panel's. Colours are 0 … 15. Text starts at even x (an
+    odd one is moved left) and is drawn with its background; glyphs that would leave the band are left out.
     """
 
     def __init__(self, display, font):
@@ -59,69 +57,58 @@ class Canvas:
         self.font = font
         self._display = display
         self._stride = display.width // 2
-        self._frame = framebuf.FrameBuffer(display.buffer, display.width, display.height, framebuf.GS4_HMSB)
+        self._frame = framebuf.FrameBuffer(display.buffer, display.width, display.rows, framebuf.GS4_HMSB)
         self._buffer = display.buffer
         self._pairs = bytearray(4)
         self._slots = bytearray(display.width // 8)  # the glyphs of a line, until they are drawn together
         self._large = bytearray(16 // 8 * 4 * 16 * 4)  # one 16×16 glyph at ×4
-        self._dirty = []
+        self._top = self._end = 0  # of the band
+
+    def begin(self, y0: int, y1: int) -> None:
+        """From now on rows `y0` … `y1 - 1` are drawn, at most `display.rows` of them. ValueError for more."""
+        if not 0 <= y0 <= y1 <= self.height or y1 - y0 > self._display.rows:
+            raise ValueError("band %d-%d" % (y0, y1))
+        self._top, self._end = y0, y1
 
     def flush(self) -> None:
-        """Send every row touched since the last flush."""
-        for y0, y1 in self._dirty:
-            self._display.flush(y0, y1)
-        self._dirty.clear()
+        """Send the band."""
+        self._display.flush(self._top, self._end)
 
-    def _touch(self, y0: int, y1: int) -> None:
-        y0 = max(y0, 0)
-        y1 = min(y1, self.height)
-        if y0 >= y1:
-            return
-        dirty = self._dirty
-        for i in range(len(dirty) - 1, -1, -1):
-            a, b = dirty[i]
-            if a <= y0 and y1 <= b:
-                return
-            if y0 <= b and a <= y1:
-                y0, y1 = min(a, y0), max(b, y1)
-                dirty.pop(i)
-        if len(dirty) == _SPANS:  # more would cost more than the rows between them
-            a, b = dirty.pop()
-            y0, y1 = min(a, y0), max(b, y1)
-        dirty.append((y0, y1))
+    def blank(self, y0: int, y1: int, colour: int) -> None:
+        """Rows of one colour, any number of them, drawn and sent."""
+        rows = self._display.rows
+        for y in range(y0, y1, rows):
+            self.begin(y, min(y + rows, y1))
+            self._frame.fill(colour)
+            self.flush()
 
     # Shapes
 
     def rect(self, x: int, y: int, width: int, height: int, colour: int) -> None:
         """A filled box."""
-        self._frame.fill_rect(x, y, width, height, colour)
-        self._touch(y, y + height)
+        self._frame.fill_rect(x, y - self._top, width, height, colour)
 
     def outline(self, x: int, y: int, width: int, height: int, colour: int) -> None:
-        self._frame.rect(x, y, width, height, colour)
-        self._touch(y, y + height)
+        self._frame.rect(x, y - self._top, width, height, colour)
 
     def box(self, x: int, y: int, width: int, height: int, radius: int, colour: int) -> None:
         """A filled box with round corners."""
         f = self._frame
+        y -= self._top
         r = min(radius, width // 2, height // 2)
         f.fill_rect(x + r, y, width - 2 * r, height, colour)
         f.fill_rect(x, y + r, width, height - 2 * r, colour)
         for cx in (x + r, x + width - 1 - r):
             for cy in (y + r, y + height - 1 - r):
                 f.ellipse(cx, cy, r, r, colour, True)
-        self._touch(y, y + height)
 
     def disc(self, x: int, y: int, radius: int, colour: int) -> None:
         """A filled circle around (x, y)."""
-        self._frame.ellipse(x, y, radius, radius, colour, True)
-        self._touch(y - radius, y + radius + 1)
+        self._frame.ellipse(x, y - self._top, radius, radius, colour, True)
 
     def polygon(self, x: int, y: int, points, colour: int) -> None:
         """A filled polygon; `points` is an array("h") of x, y pairs from (x, y)."""
-        self._frame.poly(x, y, points, colour, True)
-        rows = [points[i] for i in range(1, len(points), 2)]
-        self._touch(y + min(rows), y + max(rows) + 1)
+        self._frame.poly(x, y - self._top, points, colour, True)
 
     # Text
 
@@ -133,9 +120,9 @@ class Canvas:
         pairs[2] = ink << 4 | paper
         pairs[3] = ink * 17
         x &= ~1
-        if y < 0 or y + _font.HEIGHT * scale > self.height:
+        if y < self._top or y + _font.HEIGHT * scale > self._end:
             return x
-        self._touch(y, y + _font.HEIGHT * scale)
+        y -= self._top
         slots, kept, width = self._slots, font.kept, self.width
         start, waiting = x, 0
         count, half, full = font.decode(text), 8 * scale, 16 * scale
@@ -161,7 +148,7 @@ class Canvas:
         return x
 
     def _draw(self, x: int, y: int, count: int, scale: int) -> None:
-        """The glyphs of the first `count` slots, side by side from (x, y)."""
+        """The glyphs of the first `count` slots, side by side from (x, y), y from the top of the band."""
         stride, pairs = self._stride, self._pairs
         at = y * stride + x // 2
         if scale == 1:

@@ -54,7 +54,7 @@ class ColourLayout:
         self._bottom = canvas.height - _FOOTER
         self._status = (0, _STATUS, ColourLayout._draw_status, "", "", "online", "", False, "")
         self._shown: list = []
-        self._wanted: list | tuple = [(_STATUS, canvas.height, ColourLayout._draw_blank)]
+        self._wanted: list | tuple = [(_STATUS, canvas.height, None)]
 
     def status(self, operator, link_text, link, pending_text, pending, clock) -> None:
         """The line that is always there. `link` is online, connecting or offline; `pending` whether any wait."""
@@ -149,7 +149,7 @@ class ColourLayout:
             bands.append((y, y + height, ColourLayout._draw_row, label, value))
             y += height
             at += 1
-        bands.append((y, self._bottom, ColourLayout._draw_blank))
+        bands.append((y, self._bottom, None))
         bands.append(self._footer(cancel, ok))
         self._show(bands)
         return at
@@ -165,7 +165,7 @@ class ColourLayout:
             more = "↑" if i == first and first else "↓" if i == first + room - 1 and i + 1 < len(items) else ""
             bands.append((y, y + pitch, ColourLayout._draw_item, digit, items[i], i == selected, more))
             y += pitch
-        bands.append((y, self._bottom, ColourLayout._draw_blank))
+        bands.append((y, self._bottom, None))
         bands.append(self._footer(cancel, ok, move))
         self._show(bands)
 
@@ -182,15 +182,24 @@ class ColourLayout:
     # Bands
 
     def _show(self, bands) -> None:
-        shown = self._shown
+        """Bands are `(first row, row behind, method that draws it, its arguments…)`, None for the method of a blank."""
         self._wanted = bands
+        shown, self._shown = self._shown, []
         now = [self._status]
         now.extend(bands)
         for band in now:
             if band not in shown:
-                band[2](self, *band)
+                self._draw(band)
         self._shown = now
-        self._canvas.flush()
+
+    def _draw(self, band) -> None:
+        y0, y1, draw = band[:3]
+        if draw is None:
+            self._canvas.blank(y0, y1, _PAPER)
+        else:
+            self._canvas.begin(y0, y1)
+            draw(self, *band)
+            self._canvas.flush()
 
     def _footer(self, left, right, middle="", middle_cap="A B"):
         return (self._bottom, self._canvas.height, ColourLayout._draw_footer, left, right, middle, middle_cap)
@@ -204,9 +213,6 @@ class ColourLayout:
 
     def _clear(self, y0, y1, colour) -> None:
         self._canvas.rect(0, y0, self._width, y1 - y0, colour)
-
-    def _draw_blank(self, y0, y1, _draw) -> None:
-        self._clear(y0, y1, _PAPER)
 
     def _draw_status(self, y0, y1, _draw, operator, link_text, link, pending_text, pending, clock) -> None:
         c = self._canvas
