@@ -44,6 +44,16 @@ def test_the_buffer_serves_again():
     assert answer.status == 204 and bytes(answer.body()) == b"" and not answer.keep_alive
 
 
+def test_a_long_answer_has_room_and_the_next_gives_it_back():
+    body = bytes([i & 0xFF for i in range(4096)])
+    answer = HttpAnswer(4096)
+    for step in (1, 700, 5000):
+        assert feed(answer, b"HTTP/1.1 200 OK\r\nContent-Length: 4096\r\n\r\n" + body, step)
+        assert bytes(answer.body()) == body
+        assert feed(answer, GOOD, step) and bytes(answer.body()) == b"hello"
+        assert len(answer.space()) < 1300
+
+
 def test_what_is_not_a_plain_answer_is_refused():
     line = b"HTTP/1.1 200 OK\r\n"
     assert reason(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n") == "reason.malformed"

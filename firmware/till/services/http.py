@@ -1,10 +1,11 @@
-"""One HTTP/1.1 answer, read into a fixed buffer. Pure: bytes in, meaning out (RFC 9112)."""
+"""One HTTP/1.1 answer, read into a buffer. Pure: bytes in, meaning out (RFC 9112)."""
 
 from micropython import const
 
 from till.core.errors import AnswerError
 
 _HEAD_MAX = const(1024)
+_ROOM = const(1280)  # an answer to a sale, its head included, has some 900
 _LENGTH_DIGITS = const(5)
 
 
@@ -26,17 +27,22 @@ class HttpAnswer:
     """Collects one answer of at most `limit` body bytes. Feed it: `readinto(space())`, then `filled(n)`.
 
     Everything that is not a plain answer with a Content-Length is an AnswerError: chunked coding, compression,
-    a body without length, a second answer behind the first.
+    a body without length, a second answer behind the first. A long answer is given more room until the next one.
     """
 
     def __init__(self, limit: int):
         self.limit = limit
-        self._buffer = bytearray(_HEAD_MAX + limit)
-        self._view = memoryview(self._buffer)
+        self._make_room(_ROOM)
         self.start()
+
+    def _make_room(self, size: int) -> None:
+        self._buffer = bytearray(size)
+        self._view = memoryview(self._buffer)
 
     def start(self) -> None:
         """Forget the last answer; the buffer is used again."""
+        if len(self._buffer) > _ROOM:
+            self._make_room(_ROOM)
         self._have = 0
         self._body_at = 0
         self._length = 0
@@ -69,6 +75,10 @@ class HttpAnswer:
                 return False
             self._parse_head(bytes(self._view[:end]))
             self._body_at = end + 4
+            if self._body_at + self._length > len(self._buffer):
+                arrived = self._view[: self._have]
+                self._make_room(self._body_at + self._length)
+                self._view[: self._have] = arrived
         missing = self._body_at + self._length - self._have
         if missing < 0:
             raise AnswerError("bytes behind the answer", key="reason.malformed")

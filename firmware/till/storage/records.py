@@ -39,25 +39,6 @@ SHIFT = const(14)
 ITEMS = const(15)
 EVENT = const(16)
 
-KINDS = {
-    INTENT: "INTENT",
-    RESULT: "RESULT",
-    SHOWN: "SHOWN",
-    REVERSING: "REVERSING",
-    SETTLE_BEGIN: "SETTLE_BEGIN",
-    SETTLE_UPLOADED: "SETTLE_UPLOADED",
-    SETTLED: "SETTLED",
-    OFFLINE: "OFFLINE",
-    ADVICE: "ADVICE",
-    SEAL: "SEAL",
-    CHECKPOINT: "CHECKPOINT",
-    IDENTITY: "IDENTITY",
-    SIGN_ON: "SIGN_ON",
-    SHIFT: "SHIFT",
-    ITEMS: "ITEMS",
-    EVENT: "EVENT",
-}
-
 # Flags.
 MONEY = const(0x01)  # RESULT: an approved outcome that counts in the batch, so it is kept until settled
 

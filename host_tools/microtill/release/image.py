@@ -86,7 +86,9 @@ def _compiled(files: dict[str, Path], contents: dict[str, bytes]) -> dict[str, b
     def compile_one(shipped: str) -> tuple[str, bytes]:
         if not shipped.endswith(".py") or shipped in AS_SOURCE:
             return shipped, contents[shipped]
-        return shipped[:-3] + ".mpy", compile_mpy(files[shipped], shipped)
+        # The module's name, which is in the heap anyway, and not its path, which would be only for tracebacks.
+        module = shipped[:-3].removesuffix("/__init__").replace("/", ".")
+        return shipped[:-3] + ".mpy", compile_mpy(files[shipped], module)
 
     with ThreadPoolExecutor() as pool:
         return dict(pool.map(compile_one, sorted(contents)))
