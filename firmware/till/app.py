@@ -5,6 +5,7 @@ as all the rest.
 """
 
 import asyncio
+import gc
 import sys
 import time
 
@@ -138,7 +139,9 @@ class App:
         board, vault = self._board, self._vault
 
         async def status(request) -> dict:
+            gc.collect()
             members = {
+                "free": gc.mem_free(),
                 "state": "provisioned" if payments else "trusted" if load_trust(vault) else "blank",
                 "serial": board.serial_number,
                 "board": board.name,
