@@ -14,9 +14,6 @@ CHAIN_MAX = const(4)
 ARQC = const(0x80)
 AAC = const(0x00)
 
-_SELECT = "SELECT"
-_GPO = "GET PROCESSING OPTIONS"
-
 
 def select(name, following: bool = False) -> bytes:
     """SELECT by DF name (1–16 octets); `following`: the next application with that partial name."""
@@ -75,55 +72,57 @@ def exchange(command: bytes, card):
         command = bytes((0x00, 0xC0, 0x00, 0x00, sw2))
 
 
-# The same word means different things after different commands; the rest goes by its first octet.
-_MEANING = {
-    (_SELECT, 0x6283): (CardBlocked, "application blocked"),
-    (_SELECT, 0x6A81): (CardBlocked, "card blocked"),
-    (_SELECT, 0x6A82): (CardOther, "not found"),
-    (_GPO, 0x6984): (CardOther, "another interface"),
-    (_GPO, CONDITIONS_NOT_SATISFIED): (CardOther, "conditions not satisfied"),
-    (_GPO, 0x6986): (CardSeePhone, "see phone"),
-}
-_ANY = {
-    0x6581: (CardTryAgain, "memory failure"),
-    0x6700: (CardOther, "wrong length"),
-    0x6982: (CardOther, "security status"),
-    0x6983: (CardBlocked, "blocked"),
-    CONDITIONS_NOT_SATISFIED: (CardOther, "conditions not satisfied"),
-    0x6A80: (CardOther, "wrong data"),
-    0x6A81: (CardOther, "function not supported"),
-    0x6A82: (CardOther, "file not found"),
-    0x6A83: (CardOther, "record not found"),
-    0x6A86: (CardOther, "wrong P1 P2"),
-    0x6A88: (CardOther, "data not found"),
-    0x6D00: (CardOther, "instruction not supported"),
-    0x6E00: (CardOther, "class not supported"),
-    0x6F00: (CardTryAgain, "no diagnosis"),
-}
-_CLASS = {
-    0x62: (CardTryAgain, "warning"),
-    0x63: (CardTryAgain, "warning"),
-    0x64: (CardTryAgain, "execution error"),
-    0x65: (CardTryAgain, "execution error"),
-    0x67: (CardOther, "wrong length"),
-    0x68: (CardOther, "not supported"),
-    0x69: (CardOther, "not allowed"),
-    0x6A: (CardOther, "wrong parameters"),
-    0x6B: (CardOther, "wrong parameters"),
-    0x6C: (CardTryAgain, "wrong Le"),
-    0x6D: (CardOther, "instruction not supported"),
-    0x6E: (CardOther, "class not supported"),
-    0x6F: (CardTryAgain, "no diagnosis"),
-}
+# What a status word means: after one command (its INS octet first), after any, or by its first octet alone. Then what
+# can be done, and the words for the log. One string, as the catalogues: it stays in flash.
+_MEANINGS = """
+A4 6283 blocked application blocked
+A4 6A81 blocked card blocked
+A4 6A82 other not found
+A8 6984 other another interface
+A8 6985 other conditions not satisfied
+A8 6986 phone see phone
+6581 again memory failure
+6700 other wrong length
+6982 other security status
+6983 blocked blocked
+6985 other conditions not satisfied
+6A80 other wrong data
+6A81 other function not supported
+6A82 other file not found
+6A83 other record not found
+6A86 other wrong P1 P2
+6A88 other data not found
+6D00 other instruction not supported
+6E00 other class not supported
+6F00 again no diagnosis
+62xx again warning
+63xx again warning
+64xx again execution error
+65xx again execution error
+67xx other wrong length
+68xx other not supported
+69xx other not allowed
+6Axx other wrong parameters
+6Bxx other wrong parameters
+6Cxx again wrong Le
+6Dxx other instruction not supported
+6Exx other class not supported
+6Fxx again no diagnosis
+"""
+_ERRORS = {"again": CardTryAgain, "other": CardOther, "blocked": CardBlocked, "phone": CardSeePhone}
+_COMMANDS = {0xA4: "SELECT", 0xA8: "GET PROCESSING OPTIONS", 0xB2: "READ RECORD", 0xAE: "GENERATE AC"}
 
 
 def error_of(command: bytes, sw: int):
     """The CardError (not raised) that status word `sw` means after `command`."""
-    name = {0xA4: _SELECT, 0xA8: _GPO, 0xB2: "READ RECORD", 0xAE: "GENERATE AC"}.get(command[1], "command")
-    kind, text = (
-        _MEANING.get((name, sw)) or _ANY.get(sw) or _CLASS.get(sw >> 8) or (CardTryAgain, "unknown status word")
-    )
-    return kind("%s %04X %s" % (name, sw, text))
+    kind, text = "again", "unknown status word"
+    for key in ("%02X %04X" % (command[1], sw), "%04X" % sw, "%02Xxx" % (sw >> 8)):
+        start = _MEANINGS.find("\n%s " % key)
+        if start >= 0:
+            start += len(key) + 2
+            kind, _, text = _MEANINGS[start : _MEANINGS.find("\n", start)].partition(" ")
+            break
+    return _ERRORS[kind]("%s %04X %s" % (_COMMANDS.get(command[1], "command"), sw, text))
 
 
 def must(command: bytes, card):
