@@ -58,8 +58,9 @@ _MUL = const(0)
 _ADD = const(17)
 _SUB = const(15)
 
+# Built from lists, which are let go: a tuple of constants would stay in the heap beside the bytes.
 # fmt: off
-_DOUBLE = bytes((  # Jacobian, a = -3: dbl-2001-b of the Explicit-Formulas Database, its alpha negated
+_DOUBLE = bytes([  # Jacobian, a = -3: dbl-2001-b of the Explicit-Formulas Database, its alpha negated
     _MUL, _T, _Z, _Z,
     _MUL, _U, _Y, _Y,
     _MUL, _V, _X, _U,
@@ -75,16 +76,16 @@ _DOUBLE = bytes((  # Jacobian, a = -3: dbl-2001-b of the Explicit-Formulas Datab
     _MUL, _S, _W, _S,
     _MUL, _U, _U, _U,
     8, _Y, _S, _U,
-))
-_FIRST = bytes((  # the point to add becomes the accumulator, its Z times the random one there
+])
+_FIRST = bytes([  # the point to add becomes the accumulator, its Z times the random one there
     _ADD, _PY, _ZERO, _PY,
     _MUL, _T, _Z, _Z,
     _MUL, _X, _PX, _T,
     _MUL, _T, _T, _Z,
     _MUL, _Y, _PY, _T,
     _MUL, _Z, _PZ, _Z,
-))
-_ADD_AFFINE = bytes((  # Jacobian plus affine: madd. Equal, opposite or infinite points leave Z = 0 for good
+])
+_ADD_AFFINE = bytes([  # Jacobian plus affine: madd. Equal, opposite or infinite points leave Z = 0 for good
     _ADD, _PY, _ZERO, _PY,
     _MUL, _T, _Z, _Z,
     _MUL, _U, _PX, _T,
@@ -103,8 +104,8 @@ _ADD_AFFINE = bytes((  # Jacobian plus affine: madd. Equal, opposite or infinite
     _MUL, _W, _V, _W,
     _MUL, _S, _Y, _S,
     _SUB, _Y, _W, _S,
-))
-_ADD_JACOBIAN = bytes((  # Jacobian plus Jacobian; the same holds
+])
+_ADD_JACOBIAN = bytes([  # Jacobian plus Jacobian; the same holds
     _ADD, _PY, _ZERO, _PY,
     _MUL, _T, _Z, _Z,
     _MUL, _U, _PZ, _PZ,
@@ -128,7 +129,7 @@ _ADD_JACOBIAN = bytes((  # Jacobian plus Jacobian; the same holds
     _MUL, _S, _T, _S,
     _MUL, _U, _U, _H,
     _SUB, _Y, _S, _U,
-))
+])
 # fmt: on
 
 # The comb for G (crypto/p256_table.py): bit c + 12·(6t + j) of the scalar is tooth j of table t in column c.
