@@ -18,7 +18,7 @@ DEADLINE_S = 20.0
 
 
 @contextlib.contextmanager
-def served(make: Callable[[], Session]) -> Iterator[str]:
+def served(make: Callable[[], Session], port: int = 0) -> Iterator[str]:
     """The URL at which the session of `make()` is served until the block is left."""
     told: list[str] = []
     ready = threading.Event()
@@ -35,7 +35,7 @@ def served(make: Callable[[], Session]) -> Iterator[str]:
 
     def run() -> None:
         try:
-            with listen() as listening:
+            with listen(port) as listening:
                 asyncio.run(main(listening))
         except BaseException as e:  # noqa: BLE001 (raised in the test's own thread)
             failed.append(e)

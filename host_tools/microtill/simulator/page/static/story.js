@@ -61,9 +61,19 @@ export class Ledger {
     if (entry.rrn) more.push(`RRN ${entry.rrn}`);
     for (const name of ["reason", "status", "fault", "mode", "error"]) if (entry[name]) more.push(`${entry[name]}`);
     row.append(element("span", "more", more.join(" · ")));
-    if (entry.checks?.length) row.append(element("span", "more", `${t("checks")}: ${entry.checks.join(", ")}`));
+    if (entry.checks?.length) row.append(checked(entry.checks));
     return row;
   }
+}
+
+function checked(checks) {
+  const details = element("details", "more");
+  details.append(element("summary", "", t("checks", { n: checks.length })));
+  const list = element("ul");
+  list.append(...checks.map((check) => element("li", "", check)));
+  list.lang = "en";
+  details.append(list);
+  return details;
 }
 
 // A list of lines that stays at its end while one looks at the end.

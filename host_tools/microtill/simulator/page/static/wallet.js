@@ -82,7 +82,9 @@ export class Wallet {
       this.reader.classList.remove("awaiting");
     };
     button.addEventListener("pointerdown", (event) => {
-      if (event.button === 0 && event.pointerType !== "touch") from = [event.clientX, event.clientY];
+      if (event.button !== 0 || event.pointerType === "touch") return; // a finger scrolls, or taps
+      from = [event.clientX, event.clientY];
+      button.setPointerCapture(event.pointerId);
     });
     button.addEventListener("pointermove", (event) => {
       if (!from) return;
@@ -94,13 +96,15 @@ export class Wallet {
         ghost.setAttribute("aria-hidden", "true");
         Object.assign(ghost.style, { left: `${box.left}px`, top: `${box.top}px`, width: `${box.width}px` });
         document.body.append(ghost);
-        button.setPointerCapture(event.pointerId);
         this.reader.classList.add("awaiting");
       }
       if (ghost) ghost.style.transform = `translate(${dx}px, ${dy}px)`;
     });
     button.addEventListener("pointerup", (event) => {
-      if (!ghost) return;
+      if (!ghost) {
+        stop();
+        return;
+      }
       const till = this.reader.closest(".body").getBoundingClientRect();
       const { clientX: x, clientY: y } = event;
       const over = x > till.left - 20 && x < till.right + 20 && y > till.top - 60 && y < till.bottom;
@@ -110,9 +114,6 @@ export class Wallet {
       stop();
     });
     button.addEventListener("pointercancel", stop);
-    addEventListener("pointerup", () => {
-      if (!ghost) from = null;
-    });
     button.addEventListener("click", () => {
       if (!button.dataset.dragged) act();
     });
