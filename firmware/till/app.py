@@ -122,17 +122,17 @@ class App:
         await desk(self._counter, board.nfc, payments, terminal, instruments, self._settings, log, self._consent)
 
     def _spawn(self, name: str, work, *args) -> None:
-        """Run `work(*args)` beside the flows. A task that should never end and does is started again, and logged."""
+        """Run `work(*args)` beside the flows, for ever."""
+        self._tasks.append(asyncio.create_task(self._keep(name, work, args)))
 
-        async def forever():
-            while True:
-                try:
-                    await work(*args)
-                except Exception as e:  # noqa: BLE001 - a task that must not die; the log says why it did
-                    self._log.error(name, e)
-                await asyncio.sleep(1)
-
-        self._tasks.append(asyncio.create_task(forever()))
+    async def _keep(self, name: str, work, args) -> None:
+        """A task that should never end and does is started again, and logged."""
+        while True:
+            try:
+                await work(*args)
+            except Exception as e:  # noqa: BLE001 - a task that must not die; the log says why it did
+                self._log.error(name, e)
+            await asyncio.sleep(1)
 
     def _console(self, payments, link) -> Console:
         """What the USB line may ask. No secrets; whatever changes the terminal needs the person at the keypad."""

@@ -23,12 +23,6 @@ ST7789_INIT = b"\x11\x00\x06\x3a\x01\x55\x00\x21\x00\x00\x13\x00\x00"
 # ILI9341: the same commands; sleep out wants 120 ms and the glass is not inverted. Its MADCTL is 0x48 in portrait.
 ILI9341_INIT = b"\x11\x00\x79\x3a\x01\x55\x00\x20\x00\x00\x13\x00\x00"
 
-# Until the layout sets its own: black first, so that the glass lights up dark.
-_GREYS = (
-    (0x000000, 0x111111, 0x222222, 0x333333, 0x444444, 0x555555, 0x666666, 0x777777)
-    + (0x888888, 0x999999, 0xAAAAAA, 0xBBBBBB, 0xCCCCCC, 0xDDDDDD, 0xEEEEEE, 0xFFFFFF)
-)  # fmt: skip
-
 
 class ST7789:
     """`buffer` holds `rows` rows of two pixels a byte, left one in the high nibble (framebuf.GS4_HMSB); `flush` sends
@@ -72,7 +66,7 @@ class ST7789:
         self._y0 = y0
         self._byte = bytearray(1)
         self._window = bytearray(4)
-        self.palette = _GREYS
+        self.palette = tuple([0x111111 * n for n in range(16)])  # until the layout sets its own; black is first
         if backlight is not None:
             backlight(0)
         self._reset(reset)

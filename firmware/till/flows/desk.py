@@ -3,8 +3,8 @@
 from micropython import const
 
 from till.core.errors import Cancelled, LinkError, SalesStopped, TillError
+from till.core.passing import forget
 from till.flows.consent import put_question
-from till.flows.menu import menu
 from till.flows.notice import notice
 from till.flows.outcome import show_outcome
 from till.flows.sale import sale
@@ -20,7 +20,7 @@ async def desk(counter, reader, payments, terminal, instruments, settings, log, 
             await put_question(counter, consent)
             key = await _rest(counter, payments, consent)
             if key == "MENU":
-                await menu(counter, payments, settings)
+                await _menu(counter, payments, settings)
             elif key is not None:
                 await sale(counter, reader, payments, terminal, instruments, key)
         except Cancelled:
@@ -37,6 +37,14 @@ async def desk(counter, reader, payments, terminal, instruments, settings, log, 
         except Exception as e:  # noqa: BLE001 - generic on the screen, precise in the log; money is safe in the journal
             log.error("desk", e)
             await notice(counter, "error.internal")
+
+
+async def _menu(counter, payments, settings) -> None:
+    """Loaded for as long as somebody is in it."""
+    from till.flows.menu import menu
+
+    forget("till.flows.menu")
+    await menu(counter, payments, settings)
 
 
 def _obstacle(screen, payments) -> str:

@@ -40,9 +40,10 @@ _GROUNDS = {
 }
 _KINDS = {"ok": _GREEN, "error": _RED, "warn": _AMBER, "info": _BLUE, "wait": _BLUE}
 
-_TICK = array("h", (-19, 1, -13, -5, -5, 3, 13, -15, 19, -9, -5, 15))
-_CROSS_A = array("h", (-17, -11, -11, -17, 17, 11, 11, 17))
-_CROSS_B = array("h", (11, -17, 17, -11, -11, 17, -17, 11))
+# Points from lists, which are let go: tuples of constants would stay in the heap.
+_TICK = array("h", [-19, 1, -13, -5, -5, 3, 13, -15, 19, -9, -5, 15])
+_CROSS_A = array("h", [-17, -11, -11, -17, 17, 11, 11, 17])
+_CROSS_B = array("h", [11, -17, 17, -11, -11, 17, -17, 11])
 
 
 class ColourLayout:
@@ -392,8 +393,8 @@ class ColourLayout:
         c.disc(204, y - 2, 9, _BLUE)
         c.rect(200, y - 3, 9, 3, _PAPER)
         # The way.
-        c.polygon(88, y, array("h", (0, -8, 12, 0, 0, 8)), _BLUE)
-        c.polygon(162, y, array("h", (12, -8, 0, 0, 12, 8)), _BLUE)
+        c.polygon(88, y, array("h", [0, -8, 12, 0, 0, 8]), _BLUE)
+        c.polygon(162, y, array("h", [12, -8, 0, 0, 12, 8]), _BLUE)
 
     def _draw_hourglass(self, y0, y1, _draw) -> None:
         c = self._canvas
@@ -404,11 +405,11 @@ class ColourLayout:
         c.polygon(
             x,
             y,
-            array("h", (-16, -25, 16, -25, 16, -18, 3, 0, 16, 18, 16, 25, -16, 25, -16, 18, -3, 0, -16, -18)),
+            array("h", [-16, -25, 16, -25, 16, -18, 3, 0, 16, 18, 16, 25, -16, 25, -16, 18, -3, 0, -16, -18]),
             _SKY,
         )
-        c.polygon(x, y, array("h", (-10, -12, 10, -12, 1, 0, -1, 0)), _BLUE)
-        c.polygon(x, y, array("h", (0, 6, 12, 20, 12, 25, -12, 25, -12, 20)), _BLUE)
+        c.polygon(x, y, array("h", [-10, -12, 10, -12, 1, 0, -1, 0]), _BLUE)
+        c.polygon(x, y, array("h", [0, 6, 12, 20, 12, 25, -12, 25, -12, 20]), _BLUE)
 
     def _draw_sign(self, y0, y1, _draw, outcome) -> None:
         """Tick, cross or question mark in a circle, on the colour of the outcome."""
@@ -443,7 +444,7 @@ class ColourLayout:
             self._dots(x, y)
             return
         if kind == "warn":
-            c.polygon(x, y, array("h", (0, -32, 36, 28, -36, 28)), colour)
+            c.polygon(x, y, array("h", [0, -32, 36, 28, -36, 28]), colour)
             c.rect(x - 3, y - 10, 6, 20, _INK)
             c.rect(x - 3, y + 15, 6, 6, _INK)
             return
