@@ -1,9 +1,11 @@
 """The strict profile: what it makes another library reads, and what it must refuse."""
 
+import hmac
 import json
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jwe, jws
@@ -258,6 +260,19 @@ def test_jwe_faults():
             jose.decrypt_dir(token, "mt-req", "K", key)
     with pytest.raises(jose.JoseError):
         jose.decrypt_dir(good, "mt-req", "K", bytes(32))
+
+
+@pytest.mark.parametrize("pad", [b"\0", b"\x11", b"\2\3\3", b"\1" * 15 + b"\x10"])
+def test_jwe_padding(pad):
+    """A right tag over wrong padding, as only a holder of the key can make."""
+    key = bytes(range(32))
+    clear = b"x" * (-len(pad) % 16) + pad
+    head, iv = b64(compact({"alg": "dir", "enc": "A128CBC-HS256", "kid": "K", "typ": "mt-req"})), bytes(16)
+    sealed = Cipher(algorithms.AES(key[16:]), modes.CBC(iv)).encryptor().update(clear)
+    length = (8 * len(head)).to_bytes(8, "big")
+    tag = hmac.digest(key[:16], head.encode() + iv + sealed + length, "sha256")[:16]
+    with pytest.raises(jose.JoseError, match="padding"):
+        jose.decrypt_dir(f"{head}..{b64(iv)}.{b64(sealed)}.{b64(tag)}", "mt-req", "K", key)
 
 
 _text = st.text(st.sampled_from('abcXYZ019-_.=+/ {}[]":,\\\n'), max_size=60)

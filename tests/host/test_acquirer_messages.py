@@ -3,6 +3,7 @@
 import json
 import secrets
 import time
+from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
@@ -314,8 +315,9 @@ def test_reversal_that_names_another_message(acquirer, terminal):
 
 def test_reversal_of_the_future(terminal):
     sale = terminal.sale(100, new_card())
-    wrong = terminal.reversal(sale, lambda p: p["original"].update(seq=p["seq"] + 1))
-    assert refused(terminal.send(wrong), "call", "30")
+    for ahead in (0, 1):
+        wrong = terminal.reversal(sale, lambda p, ahead=ahead: p["original"].update(seq=p["seq"] + ahead))
+        assert refused(terminal.send(wrong), "call", "30")
 
 
 @pytest.mark.parametrize("kind", ["refund", "balance", "settle", "echo"])
@@ -568,13 +570,12 @@ def test_field_55_that_is_no_tlv(terminal):
     assert refused(terminal.send(terminal.sale(100, new_card(), _card(emv=emv + emv[:24]))), "call", "30")
 
 
-def test_date_one_day_off_is_taken(terminal):
+@pytest.mark.parametrize(("days", "outcome"), [(-1, "approved"), (1, "approved"), (-2, "refused"), (2, "refused")])
+def test_date_may_be_one_day_off(terminal, days, outcome):
     """Around midnight the card's day and the clock's may differ by one."""
-    from datetime import UTC, datetime, timedelta
-
-    yesterday = datetime.now(UTC) + timedelta(minutes=480) - timedelta(days=1)
-    message = terminal.sale(100, new_card(), **{"9A": bytes.fromhex(yesterday.strftime("%y%m%d"))})
-    assert terminal.send(message)["outcome"] == "approved"
+    day = datetime.now(UTC) + timedelta(minutes=480) + timedelta(days=days)
+    message = terminal.sale(100, new_card(), **{"9A": bytes.fromhex(day.strftime("%y%m%d"))})
+    assert terminal.send(message)["outcome"] == outcome
 
 
 @pytest.mark.parametrize(
@@ -706,6 +707,25 @@ def test_sizes_and_types(terminal):
     assert terminal.https.request("GET", "/v1/ping")[0] == 204
     headers = {"Content-Type": "application/jose", "Content-Encoding": "gzip"}
     assert terminal.https.request("POST", "/v1/messages", b"x", headers)[0] == 415
+
+
+def test_a_body_without_end():
+    """No more is read than a request may have."""
+    from microtill.acquirer import app
+    from starlette.requests import Request
+
+    read = 0
+
+    async def receive():
+        nonlocal read
+        read += 1
+        assert read < 100
+        return {"type": "http.request", "body": b"A" * 1024, "more_body": True}
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", b"application/jose")]}
+    with pytest.raises(app.Problem) as e:
+        anyio.run(app._body, Request(scope, receive), "application/jose")
+    assert (e.value.status, read) == (413, 9)
 
 
 def test_a_body_that_does_not_come(monkeypatch):

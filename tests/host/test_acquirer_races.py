@@ -312,6 +312,25 @@ def test_a_decision_just_stored_is_not_given_up():
         assert unit.send(sale)["outcome"] == "approved"
 
 
+def test_the_issuer_takes_once_by_reference():
+    from datetime import date
+
+    from microtill.acquirer.card import Card
+
+    with local_acquirer() as local:
+        issuer = local.running.issuer
+        issuer.set_account(PAN, balance=1000)
+        made = new_card(pan=PAN)
+        atc = made.atc
+        card = Card(PAN, "01", "4912", atc, made.read(600, "260101"))
+        assert [issuer.authorise("A", card, 600, date(2026, 1, 1)).rc for _ in range(3)] == ["00"] * 3
+        assert issuer.balance(PAN) == 400
+        issuer.reverse("A")
+        issuer.reverse("A")
+        issuer.reverse("unheard of")
+        assert issuer.balance(PAN) == 1000
+
+
 def test_an_issuer_that_fails(monkeypatch):
     with local_acquirer() as local:
         unit = local.terminal()
