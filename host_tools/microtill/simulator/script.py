@@ -208,7 +208,7 @@ class Player:
                 raise ScriptFailed(f"line {command.line}: {command}: a chip was used wrongly: {broken[0]}")
 
     def _key(self, *keys: str) -> None:
-        self.bench.key(*keys)
+        self.world.key(*keys)
 
     def _hold(self, key: str, seconds: float) -> None:
         self.bench.press(key)
@@ -299,7 +299,7 @@ class Player:
 
     def _language(self, language: str) -> None:
         """As a person does it: menu, language, choose. The terminal must be at rest."""
-        self.bench.key("MENU", "3", "1" if language == "zh" else "2")
+        self.world.set_language(language)
 
     def _acquirer(self, *wanted: tuple[str, int]) -> None:
         if self.world.acquirer is None:

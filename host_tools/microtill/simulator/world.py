@@ -1,5 +1,6 @@
 """A world for one terminal: the bench with the real firmware, an acquirer, and the way from blank to provisioned."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,7 +83,7 @@ class World:
         def consent(what: str) -> None:
             if what not in asked and self.shows(*texts(f"screen.{what}")):
                 asked.add(what)
-                self.bench.key("OK")
+                self.key("OK")
 
         provision(self.console, desk, self.acquirer.trust, self.acquirer.tid, [(NETWORK, PASSWORD)], consent, say)
 
@@ -101,11 +102,35 @@ class World:
         """Until the idle screen shows and the terminal is connected to its acquirer."""
         self.bench.wait(lambda: self.shows(*texts("screen.idle")), "the idle screen", timeout)
         if self.acquirer:
-            self.bench.wait(lambda: self.console.request("status")["online"], "the connection", timeout)
+            self.bench.wait(lambda: self.shows(*texts("status.online")), "the connection", timeout)
+
+    def key(self, *keys: str) -> None:
+        """Press keys one after the other, as a person does: each is held until it clicks, at least 80 ms.
+
+        A terminal that makes no sound, or does not look at its keys, is given up after a second and a half.
+        """
+        for key in keys:
+            clicks = self._tones()
+            self.bench.press(key)
+            self._after(80, lambda before=clicks: self._tones() > before)
+            self.bench.release(key)
+            # The keypad rests with all its rows selected: only then has it noticed that the key is up.
+            self._after(60, lambda: not any(self.bench.seen()["keypad"]["rows"]))
+
+    def _tones(self) -> int:
+        return self.bench.seen()["buzzer"]["tones"]
+
+    def _after(self, least_ms: int, holds: Callable[[], bool]) -> None:
+        start = self.bench.now_us()
+        while True:
+            passed = self.bench.now_us() - start
+            if passed >= 1_500_000 or (passed >= least_ms * 1000 and holds()):
+                return
+            time.sleep(0.005)
 
     def set_language(self, language: str) -> None:
         """By the menu, as a person does it; the terminal must be at rest."""
-        self.bench.key("MENU", "3", "1" if language == "zh" else "2")
+        self.key("MENU", "3", "1" if language == "zh" else "2")
 
     def save_screen(self, path: Path, scale: int = 1) -> None:
         """The panel as PNG, each pixel `scale` wide."""

@@ -38,7 +38,7 @@ class Buzzer(Chip):
         self._sound(sounding)
 
     def seen(self) -> dict:
-        return {"frequency": self._frequency}
+        return {"frequency": self._frequency, "tones": len(self.tones) + bool(self._frequency)}
 
     def _sound(self, frequency: int) -> None:
         if frequency == self._frequency or not self.seam:

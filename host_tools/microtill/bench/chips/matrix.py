@@ -57,7 +57,7 @@ class Matrix(Chip):
         self.seam.after(us, lambda: self._set(key, key in self._down))
 
     def seen(self) -> dict:
-        return {"down": list(self._down)}
+        return {"down": list(self._down), "rows": list(self._rows)}
 
     def power_on(self) -> None:
         self._driven = [None] * len(COLUMNS)
