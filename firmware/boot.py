@@ -1,5 +1,5 @@
-"""Runs first: collect garbage early and often, so that the heap stays in one piece over weeks."""
+"""Runs first: collects garbage often while the terminal starts, so that what stays lies together, without holes."""
 
 import gc
 
-gc.threshold(48 * 1024)
+gc.threshold(8 * 1024)
