@@ -22,7 +22,6 @@ from till.services.console import Console
 from till.services.identity import load_identity
 from till.services.log import Log
 from till.services.networks import Networks, check_networks
-from till.services.trust import load_trust
 from till.services.wifi import Wifi
 from till.storage.journal import Journal
 from till.storage.settings import Settings
@@ -36,6 +35,14 @@ _THRESHOLD = const(48 * 1024)
 
 # 2026-11-01: no true time is before this firmware was made.
 BUILT = 1793491200
+
+
+_PROVISIONING = (
+    "till.services.technician",
+    "till.services.enrolment",
+    "till.services.ticket",
+    "till.services.trust",
+)
 
 
 def run(board) -> None:
@@ -108,7 +115,7 @@ class App:
         if session.offset is not None:
             clock.set_offset(session.offset)
         operator = Operator()
-        trust = load_trust(vault)
+        trust = _load_trust(vault)
         if trust is None:
             raise TicketError("a ticket without trust")
         identity.record(journal, clock.now())
@@ -149,7 +156,7 @@ class App:
             gc.collect()
             members = {
                 "free": gc.mem_free(),
-                "state": "provisioned" if payments else "trusted" if load_trust(vault) else "blank",
+                "state": "provisioned" if payments else "trusted" if _load_trust(vault) else "blank",
                 "serial": board.serial_number,
                 "board": board.name,
                 "fw": __version__,
@@ -202,7 +209,7 @@ class App:
 
         board = self._board
         enrolment = Enrolment(self._vault, board.serial_number, board.name, __version__, board.rng)
-        forget("till.services.enrolment", "till.services.technician")  # gone when this one is
+        forget(*_PROVISIONING)  # gone when this technician is
         return Technician(self._vault, self._journal, self._clock, self._consent, enrolment)
 
     async def _restart(self) -> None:
@@ -216,3 +223,10 @@ def _self_test(rng) -> None:
 
     selftest.run(rng)
     forget("till.crypto.selftest")
+
+
+def _load_trust(vault):
+    from till.services.trust import load_trust
+
+    forget("till.services.trust")
+    return load_trust(vault)

@@ -6,6 +6,7 @@ from hashlib import sha256
 from fake_nvs import FakeNvs, PowerCut
 from nor import Nor
 from till.core.errors import CryptoError, InvalidValue, StorageError, Tampered, TicketError
+from till.core.fields import check_url
 from till.crypto import jose, p256
 from till.crypto.dukpt import Dukpt
 from till.crypto.rng import Rng
@@ -13,7 +14,7 @@ from till.services.enrolment import Enrolment
 from till.services.identity import load_identity
 from till.services.keys import TransactionKeys
 from till.services.signer import device_signer
-from till.services.trust import check_url, fingerprint, load_trust
+from till.services.trust import fingerprint, load_trust
 from till.storage.journal import Journal
 from till.storage.vault import Vault
 

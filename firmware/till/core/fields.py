@@ -1,6 +1,10 @@
 """Checks for single values where they enter: from flash, from a ticket, from an answer."""
 
+from micropython import const
+
 from till.core.errors import InvalidValue
+
+_URL_MAX = const(200)
 
 
 def integer(value: object, low: int, high: int, name: str) -> int:
@@ -35,3 +39,20 @@ def members(value: object, name: str, most: int = 64) -> dict:
     if not isinstance(value, dict) or len(value) > most:
         raise InvalidValue(name)
     return value
+
+
+def check_url(value: object) -> str:
+    """`https://name[:port]` without a path, as the link takes it; else InvalidValue."""
+    url = text(value, _URL_MAX, "url", 9)
+    name, colon, port = url[8:].partition(":")
+    if url[:8] != "https://" or not name or name[0] in ".-" or (colon and not port):
+        raise InvalidValue("url")
+    for c in name:
+        if not ("a" <= c <= "z" or "A" <= c <= "Z" or "0" <= c <= "9" or c in ".-"):
+            raise InvalidValue("url")
+    for c in port:
+        if not "0" <= c <= "9":
+            raise InvalidValue("url")
+    if port and not 0 < int(port[:6]) < 65536:
+        raise InvalidValue("url")
+    return url

@@ -11,7 +11,8 @@ from till.core.errors import CryptoError, InvalidValue, TicketError
 from till.crypto import jose, p256
 from till.crypto.dukpt import Dukpt
 from till.crypto.hmac import equal
-from till.services.identity import Identity, Ticket, load_identity
+from till.services.identity import Identity, load_identity
+from till.services.ticket import Ticket
 from till.services.trust import load_trust
 
 _PENDING = "pending"

@@ -5,12 +5,11 @@ from binascii import hexlify
 from micropython import const
 
 from till.core.errors import CryptoError, InvalidValue, TicketError
-from till.core.fields import integer, text
+from till.core.fields import check_url, integer, text
 from till.crypto import jose
 
 _RECORD = "trust"
 _CA_MAX = const(2048)
-_URL_MAX = const(200)
 _VERSION_MAX = const(0x7FFFFFFF)
 
 
@@ -80,23 +79,6 @@ def fingerprint(kid: str) -> str:
     """What a person compares: the first 16 hex digits of a key's SHA-256 thumbprint, `ABCD 0123 4567 89EF`."""
     digits = hexlify(jose.unb64url(kid)[:8]).decode().upper()
     return " ".join([digits[i : i + 4] for i in range(0, len(digits), 4)])
-
-
-def check_url(value: object) -> str:
-    """`https://name[:port]` without a path, as the link takes it; else InvalidValue."""
-    url = text(value, _URL_MAX, "url", 9)
-    name, colon, port = url[8:].partition(":")
-    if url[:8] != "https://" or not name or name[0] in ".-" or (colon and not port):
-        raise InvalidValue("url")
-    for c in name:
-        if not ("a" <= c <= "z" or "A" <= c <= "Z" or "0" <= c <= "9" or c in ".-"):
-            raise InvalidValue("url")
-    for c in port:
-        if not "0" <= c <= "9":
-            raise InvalidValue("url")
-    if port and not 0 < int(port[:6]) < 65536:
-        raise InvalidValue("url")
-    return url
 
 
 def _payload_part(token) -> str:
