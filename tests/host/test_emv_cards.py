@@ -219,7 +219,8 @@ def test_the_recorded_card_without_emv_mode(port):
 
 
 def test_every_recording_is_replayed_here():
-    assert {p.name for p in TRACES.glob("*.trace")} == {
+    # Those altered on purpose, and named so, are for the scenarios.
+    assert {p.name for p in TRACES.glob("*.trace") if not p.stem.endswith("-unexpired")} == {
         "visa-qvsdc-test-card.trace",
         "mastercard-mchip4-test-card.trace",
         "mastercard-magstripe-test-card.trace",
