@@ -43,7 +43,7 @@ def table(figures: list[Figure]) -> Table:
 
 def main(names: list[str]) -> int:
     """Measure `names` (all when empty); 2 when a name is not an area."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     unknown = set(names) - set(areas())
     if unknown:
         console.print(f"no area {', '.join(sorted(unknown))}; there are {', '.join(areas())}")

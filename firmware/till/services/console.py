@@ -13,7 +13,7 @@ from micropython import const
 
 from till.core.errors import InvalidValue, TillError
 
-_LINE_MAX = const(8192)
+_LINE_MAX = const(17408)  # a trust object of the greatest size, and what stands around it
 
 
 class Console:
