@@ -83,6 +83,11 @@ class Link:
         self.bytes_sent = 0
         self.bytes_received = 0
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return self._lock.locked()
+
     async def connect(self) -> None:
         """Open, and force the handshake with a ping, so that no later request pays for it."""
         async with self._lock:

@@ -20,7 +20,7 @@ async def keep_connected(link, wifi, payments, log) -> None:
     while True:
         await asyncio.sleep_ms(_LOOK_MS)
         if not wifi.connected:
-            if link.connected:
+            if link.connected and not link.busy:
                 link.close()
             link.reason = wifi.reason or "reason.no_wifi"
             failures = 0
