@@ -1,6 +1,7 @@
 """The page in a real browser, with the real firmware and acquirer behind it; the panel is read from the canvas."""
 
 import base64
+import contextlib
 import itertools
 import os
 import shutil
@@ -286,11 +287,22 @@ def test_a_card_is_dragged_to_the_reader_and_away(page):
     assert page.on_reader() == []
 
 
-def test_wifi_goes_and_comes_back(page):
-    page.switch("wifi", False)
-    page.shows("脱机")
-    page.switch("wifi", True)
-    page.shows("联机")
+@contextlib.contextmanager
+def quickly(world: World) -> Iterator[None]:
+    """Where the terminal waits long, it need not take long."""
+    world.bench.set_speed(8)
+    try:
+        yield
+    finally:
+        world.bench.set_speed(1)
+
+
+def test_wifi_goes_and_comes_back(page, world):
+    with quickly(world):
+        page.switch("wifi", False)
+        page.shows("脱机")
+        page.switch("wifi", True)
+        page.shows("联机")
 
 
 def test_the_acquirer_goes_during_a_sale_and_comes_back(page, world):
@@ -300,11 +312,8 @@ def test_the_acquirer_goes_during_a_sale_and_comes_back(page, world):
     page.page.click(page.card("visa"))
     page.shows("结果未知")
     page.switch("host", True)
-    world.bench.set_speed(8)  # the next attempt comes after half a minute
-    try:
+    with quickly(world):  # the next attempt comes after half a minute
         page.shows("上笔已冲正")
-    finally:
-        world.bench.set_speed(1)
     page.page.wait_for_selector("#decisions .what:text-is('冲正')")
     page.click_keys("OK")
     page.shows(IDLE)

@@ -25,9 +25,10 @@ KEPT = 300  # entries of each list
 OUTBOX = 1000  # messages a page may lag behind before it gets everything anew
 WISHES = 256  # requests that may wait for the hands
 
-# As a person's finger: the keypad driver needs 20 ms of still contact.
-_PRESS_S = 0.06
+# As a person's finger: it stays until the key clicks, and a while at least; a terminal that does not click is given up.
+_PRESS_S = 0.08
 _PAUSE_S = 0.04
+_CLICK_S = 0.5
 # The reader switches its field off when it is done with a card: whoever holds it takes it away.
 _TAKE_AWAY_S = 1.0
 _SETTLED_S = 0.3
@@ -104,6 +105,8 @@ class Session:
         self._panel_changed = asyncio.Event()
         self._wishes: asyncio.Queue[tuple[Request, Page | None]] = asyncio.Queue(WISHES)
         self._struck = 0.0  # when a key last moved
+        self._tones = 0
+        self._clicked = asyncio.Event()
         self._read_a_card = False
         self._take_away: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -189,9 +192,10 @@ class Session:
     async def run(self) -> None:
         """Until it is cancelled. A bench that ends is shown as such, and nothing more happens then."""
         self._loop = asyncio.get_running_loop()
-        heard = await asyncio.to_thread(self._bench.subscribe, call=self._hear)
+        heard = None
         try:
             async with asyncio.TaskGroup() as tasks:
+                heard = await asyncio.to_thread(self._bench.subscribe, call=self._hear)
                 tasks.create_task(self._carry_out())
                 tasks.create_task(self._show_panel())
                 tasks.create_task(self._watch())
@@ -203,8 +207,9 @@ class Session:
             self._set(phase="gone", failure=str(e.exceptions[0]), running=False)
             log.error("the bench is gone: %s", e.exceptions[0])
         finally:
-            with contextlib.suppress(BenchError):
-                heard.close()
+            if heard:
+                with contextlib.suppress(BenchError):
+                    heard.close()
 
     async def _watch(self) -> None:
         """Look at the bench now and then: at the start, and for what no event tells."""
@@ -266,6 +271,9 @@ class Session:
             self._set(lights=seen["leds"]["lights"])
         if "buzzer" in seen:
             self._set(tone=seen["buzzer"]["frequency"])
+            if seen["buzzer"]["tones"] != self._tones:
+                self._tones = seen["buzzer"]["tones"]
+                self._clicked.set()
         if "keypad" in seen:
             self._set(down=seen["keypad"]["down"])
 
@@ -379,8 +387,20 @@ class Session:
         speed = max((await asyncio.to_thread(self._bench.state))["speed"], 0.1)
         rest = (_PAUSE_S if act == "press" else _PRESS_S) / speed
         await asyncio.sleep(max(0, self._struck + rest - time.monotonic()))
+        if self.state["running"]:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._keypad_rests() if act == "press" else self._clicked.wait(), _CLICK_S)
+        self._clicked.clear()
         await asyncio.to_thread(getattr(self._bench, act), key)
         self._struck = time.monotonic()
+
+    async def _keypad_rests(self) -> None:
+        """Until the terminal has noticed that every key is up: it selects all rows then, and waits."""
+        while True:
+            keypad = (await asyncio.to_thread(self._bench.seen))["keypad"]
+            if keypad["down"] or not any(keypad["rows"]):
+                return
+            await asyncio.sleep(0.005)
 
     async def _hold(self, card: str) -> None:
         cards = self.state["cards"]
