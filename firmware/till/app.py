@@ -9,11 +9,9 @@ import gc
 import sys
 import time
 
-from micropython import const
-
 from till import __version__
 from till.core.errors import TicketError, TillError
-from till.core.passing import forget
+from till.core.memory import forget
 from till.flows.notice import notice
 from till.services import upkeep
 from till.services.clock import Clock
@@ -28,10 +26,6 @@ from till.storage.settings import Settings
 from till.storage.vault import Vault
 from till.ui.counter import Counter
 from till.ui.screen import Screen
-
-# Octets that may be allocated between two collections once the terminal works: more than a sale takes, so that it is
-# collected before the tap and while idle, not in between.
-_THRESHOLD = const(48 * 1024)
 
 # 2026-11-01: no true time is before this firmware was made.
 BUILT = 1793491200
@@ -132,7 +126,6 @@ class App:
         await board.nfc.start()
         terminal = Terminal(identity.serial[-8:])
         instruments = Instruments(clock, board.rng)
-        gc.threshold(_THRESHOLD)
         await desk(self._counter, board.nfc, payments, terminal, instruments, self._settings, log, self._consent)
 
     def _spawn(self, name: str, work, *args) -> None:

@@ -1,11 +1,11 @@
 """Presenting a card or a phone, until it is read or the cashier gives up."""
 
-import gc
 import time
 
 from micropython import const
 
 from till.core.errors import Cancelled, CardCollision, CardRemoved, CardTryAgain, ReaderError
+from till.core.memory import collect_seldom
 from till.emv.entry_point import read_card
 
 _POLL_MS = const(50)
@@ -23,7 +23,7 @@ async def take_card(counter, reader, terminal, transaction_of, title_key: str, a
     """
     deadline = time.ticks_add(time.ticks_ms(), _PATIENCE_MS)
     prompt = "screen.present"
-    gc.collect()  # before the tap, not during it
+    collect_seldom()
     try:
         while True:
             counter.leds.show(1)

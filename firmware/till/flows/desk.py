@@ -3,7 +3,7 @@
 from micropython import const
 
 from till.core.errors import Cancelled, LinkError, SalesStopped, TillError
-from till.core.passing import forget
+from till.core.memory import collect_often, forget
 from till.flows.consent import put_question
 from till.flows.notice import notice
 from till.flows.outcome import show_outcome
@@ -15,6 +15,7 @@ _WATCH_MS = const(250)
 async def desk(counter, reader, payments, terminal, instruments, settings, log, consent) -> None:
     """For ever: one flow after another. Whatever goes wrong in one ends on the screen, never in a silent restart."""
     while True:
+        collect_often()
         try:
             await show_unseen(counter, payments)
             await put_question(counter, consent)

@@ -1,8 +1,8 @@
 """Who this terminal is: what the ticket in its vault says."""
 
 from till.core.errors import InvalidValue, Tampered
+from till.core.memory import forget
 from till.core.money import AMOUNT_MAX
-from till.core.passing import forget
 from till.storage import records
 
 _RECORD = "ticket"

@@ -1,9 +1,9 @@
-"""Modules that are dropped again: till.core.passing."""
+"""Modules that are dropped again, and when garbage is collected: till.core.memory."""
 
 import gc
 import sys
 
-from till.core.passing import forget
+from till.core.memory import collect_often, collect_seldom, forget
 
 
 def test_a_forgotten_module_gives_its_heap_back_and_can_be_imported_again():
@@ -39,3 +39,22 @@ def test_what_is_still_referred_to_works_on():
 
     forget("till.core.money")
     assert Currency("156", 2, "¥").format(1234) == "¥12.34"
+
+
+def test_nothing_is_collected_while_a_card_is_presented():
+    def collections():
+        # How often the heap in use fell while 48 KB of garbage were made.
+        falls, last = 0, 0
+        for _ in range(48):
+            bytearray(1024)
+            used = gc.mem_alloc()
+            falls += used < last
+            last = used
+        return falls
+
+    collect_often()
+    assert collections() >= 4
+    collect_seldom()
+    assert collections() == 0
+    collect_often()
+    assert collections() >= 4
