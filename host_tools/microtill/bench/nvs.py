@@ -49,6 +49,15 @@ class Nvs:
             raise NvsError(NOT_FOUND)
         return value
 
+    def holds(self, namespace: str, key: str) -> bool:
+        """Whether there is a value of either type."""
+        return (namespace, key) in self._now()
+
+    @property
+    def pending(self) -> int:
+        """Changes that a commit would make sure."""
+        return len(self._pending)
+
     def set(self, namespace: str, key: str, value: Value) -> None:
         if not key or not namespace or len(namespace) > _KEY:
             raise NvsError(INVALID_NAME)

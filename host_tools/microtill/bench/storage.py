@@ -29,7 +29,10 @@ class Host(Protocol):
 
 
 class Storage:
-    """Every program, erase, set, erase_key and commit is one operation; `cut_in` = 1 cuts the power inside the next."""
+    """Every program, erase, set, erase_key and commit is one operation; `cut_in` = 1 cuts the power inside the next.
+
+    What writes nothing is none: erase_key of a key that is not there, and a commit of nothing.
+    """
 
     def __init__(self, table: Path, flash_size: int, state: Path | None, host: Host, seed: int = 1):
         if state:
@@ -145,16 +148,17 @@ class Storage:
         return 0, b""
 
     def _nvs_erase(self, obj: int, data: memoryview) -> Answer | None:
-        if self._nvs_cut("erase_key"):
+        where = self._namespaces[obj & 255], bytes(data).decode()
+        if self.nvs.holds(*where) and self._nvs_cut("erase_key"):
             return None
         try:
-            self.nvs.erase(self._namespaces[obj & 255], bytes(data).decode())
+            self.nvs.erase(*where)
         except NvsError as e:
             return -e.code, b""
         return 0, b""
 
     def _nvs_commit(self, _obj: int, _data: memoryview) -> Answer | None:
-        if self._nvs_cut("commit"):
+        if self.nvs.pending and self._nvs_cut("commit"):
             return None
         self.nvs.commit()
         return 0, b""
