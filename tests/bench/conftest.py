@@ -7,6 +7,7 @@ from microtill.bench.client import BenchError
 from microtill.cli.sim import prepare
 from microtill.simulator.script import WAIT_SPEED
 from microtill.simulator.world import World
+from support.worlds import sign_ons
 
 _outcome = pytest.StashKey[bool]()
 
@@ -41,9 +42,11 @@ def world(worlds, request, tmp_path):
             world.acquirer.up()
         world.bench.wifi(True)
         world.bench.remove()
+        before = sign_ons(world)
         world.bench.reset()
         world.bench.set_speed(WAIT_SPEED)
         prepare(world, "zh")
+        world.bench.wait(lambda: sign_ons(world) > before, "the sign-on of a start")
         world.bench.set_speed(1.0)
         broken = len(world.bench.violations())
         yield world
