@@ -80,12 +80,26 @@ def test_trust_object(acquirer):
 def test_initial_keys_are_never_issued_twice(acquirer, tid):
     first = unit(acquirer)
     seen = [first.ask_ticket(acquirer.credential, tid)["dukpt"]["ikid"]]
+    assert first.send(first.plain("echo"))["outcome"] == "approved"
     for version in range(2, 5):
         terminal = again(first, acquirer)
         ticket = terminal.ask_ticket(acquirer.credential, tid)
         assert (ticket["version"], ticket["mode"]) == (version, "renew")
         seen.append(ticket["dukpt"]["ikid"])
     assert len(set(seen)) == 4
+
+
+def test_a_ticket_that_may_not_have_arrived(acquirer, tid):
+    """A unit that was never heard of asks again, with the same key or another, and is still new; another is not."""
+    first = unit(acquirer)
+    first.ask_ticket(acquirer.credential, tid)
+    for version in (2, 3):
+        terminal = again(first, acquirer, new_key=version == 3)
+        ticket = terminal.ask_ticket(acquirer.credential, tid)
+        assert (ticket["version"], ticket["mode"]) == (version, "new")
+    assert why(lambda: unit(acquirer).ask_ticket(acquirer.credential, tid)) == 409
+    assert terminal.send(terminal.plain("echo"))["outcome"] == "approved"
+    assert why(lambda: again(first, acquirer).ask_ticket(acquirer.credential, tid, mode="new")) == 409
 
 
 def test_initial_keys_under_load(acquirer):

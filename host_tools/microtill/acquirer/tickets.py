@@ -97,7 +97,8 @@ class TicketOffice:
         """The mt-ticket that binds the key request's unit to `tid`. Raises TicketError.
 
         `mode`, when not given: `new` for a TID without a unit, `renew` for the unit that has it. Another unit needs
-        `replace`, and the same one without its vault `recover` (journal kept) or `replace` (everything lost).
+        `replace`, and the same one without its vault `recover` (journal kept) or `replace` (everything lost). A unit
+        that has never sent a message is `new` still: its ticket may not have arrived, as after a power cut.
         """
         with self._database.begin() as session:
             holder = session.scalar(
@@ -138,10 +139,11 @@ class TicketOffice:
     def _mode(self, session: Session, terminal: Terminal, request: KeyRequest, mode: str | None) -> str:
         last = session.scalar(select(Ticket).where(Ticket.tid == terminal.tid).order_by(Ticket.version.desc()).limit(1))
         same = last is not None and last.serial == request.serial
-        mode = mode or ("new" if last is None else "renew")
+        unheard = last is None or (same and not terminal.active_version)
+        mode = mode or ("new" if unheard else "renew")
         if mode not in MODES:
             raise TicketError(400, "mode")
-        if mode == "new" and last is not None:
+        if mode == "new" and not unheard:
             raise TicketError(409, "terminal ID has a unit already: renew, recover or replace")
         if mode != "new" and last is None:
             raise TicketError(409, "terminal ID has no unit yet")
