@@ -324,7 +324,8 @@ def test_two_cards_at_once_and_one_taken_away(url, bench):
     with Page(url) as page:
         for card in ("visa", "phone", "visa", "unionpay"):
             page.send({"do": "hold", "card": card})
-        page.until(lambda p: p.state.get("cards") == ["visa", "phone"])
+        page.until(lambda p: p.refused, "the refusal of a third")
+        assert page.refused[0]["why"] == "reader_full" and page.state["cards"] == ["visa", "phone"]
         page.send({"do": "take", "card": "visa"})
         page.until(lambda p: p.state["cards"] == ["phone"], "one card")
         assert bench.seen()["nfc"]["cards"] == 1

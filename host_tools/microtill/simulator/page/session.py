@@ -40,6 +40,10 @@ _LIGHTS = 4
 log = logging.getLogger(__name__)
 
 
+class Refused(Exception):
+    """What cannot be done as things are; the text is a key of the page's texts."""
+
+
 class Page:
     """One open page: what is still to be sent to it. Created by `Session.open`."""
 
@@ -341,12 +345,12 @@ class Session:
             request, page = await self._wishes.get()
             try:
                 await self._do(request)
-            except (BenchError, AcquirerError) as e:
+            except (BenchError, AcquirerError, Refused) as e:
                 if isinstance(e, BenchError) and not await self._bench_answers():
                     raise
                 log.warning("%s: %s", request.do, e)
                 if page:
-                    page.say({"refused": request.do, "why": str(e).splitlines()[0]})
+                    page.say({"refused": request.do, "why": str(e).partition("\n")[0]})
 
     async def _bench_answers(self) -> bool:
         try:
@@ -404,8 +408,10 @@ class Session:
 
     async def _hold(self, card: str) -> None:
         cards = self.state["cards"]
-        if card in cards or len(cards) >= READER_HOLDS:
+        if card in cards:
             return
+        if len(cards) >= READER_HOLDS:
+            raise Refused("reader_full")
         await asyncio.to_thread(self._bench.tap, card)
         self._set(cards=[*cards, card])
 

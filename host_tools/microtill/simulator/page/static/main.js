@@ -5,7 +5,7 @@ import { Link } from "./link.js";
 import { Panel } from "./panel.js";
 import { Sound } from "./sound.js";
 import { CardTalk, Console, Ledger } from "./story.js";
-import { inLanguage, apply, setLanguage, stepText, t } from "./texts.js";
+import { apply, inLanguage, setLanguage, stepText, t, tOr } from "./texts.js";
 import { Wallet } from "./wallet.js";
 
 const REFUSAL_MS = 6000;
@@ -86,7 +86,7 @@ function notice() {
     return [t("dead", { status: state.exit ?? "?" }), state.last_lines, "restart", { do: "power", on: true }];
   }
   if (state.phase === "failed") return [t("failed") + state.failure, [], "prepare", { do: "prepare" }];
-  if (refusal) return [t("refused") + refusal];
+  if (refusal) return [t("refused") + tOr(refusal, refusal)];
   if (state.broken) return [t("broken") + state.broken];
   if (state.phase === "blank" && state.can_prepare) return [t("blank"), [], "prepare", { do: "prepare" }];
   return [];
