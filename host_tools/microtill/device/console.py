@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 RECORD = "\x1e"
 ANSWER_SECONDS = 30.0
+_READY_SECONDS = 0.25  # a terminal that is restarting has not heard the question: ask again soon
 
 
 class ConsoleError(Exception):
@@ -67,7 +68,7 @@ class Console:
         deadline = time.monotonic() + timeout
         while True:
             try:
-                return self.request("status", timeout=1)
+                return self.request("status", timeout=_READY_SECONDS)
             except ConsoleError as e:
                 if e.error != "no_answer" or time.monotonic() > deadline:
                     raise

@@ -19,8 +19,9 @@ PASSWORD = "demo-network-password"  # of a network that exists on the bench only
 class World:
     """Use as a context manager: leaving it ends all processes.
 
-    `acquirer=False`: a terminal alone. `state`: folder of the terminal's flash (None: forgotten at the end).
-    `data_dir`: the acquirer's (None: a fresh one with the demo merchant).
+    `acquirer=False`: a terminal alone; one that runs already is used and left running. `state`: folder of the
+    terminal's flash (None: forgotten at the end). `data_dir`: the acquirer's (None: a fresh one with the demo
+    merchant).
     """
 
     def __init__(
@@ -28,15 +29,16 @@ class World:
         *,
         board: str = "TILL_ESP32S3",
         state: Path | None = None,
-        acquirer: bool = True,
+        acquirer: bool | AcquirerProcess = True,
         data_dir: Path | None = None,
         speed: float = 1.0,
         image: Path | None = None,
     ):
-        self.acquirer: AcquirerProcess | None = None
+        self.acquirer: AcquirerProcess | None = acquirer if isinstance(acquirer, AcquirerProcess) else None
+        self._own_acquirer = acquirer is True
         self._bench: Bench | None = None
         try:
-            if acquirer:
+            if acquirer is True:
                 self.acquirer = AcquirerProcess(data_dir)
             self._bench = Bench(
                 board,
@@ -57,10 +59,10 @@ class World:
         return self._bench
 
     def stop(self) -> None:
-        """End terminal and acquirer."""
+        """End the terminal, and the acquirer that was started for it."""
         if self._bench:
             self._bench.stop()
-        if self.acquirer:
+        if self.acquirer and self._own_acquirer:
             self.acquirer.stop()
 
     def __enter__(self) -> "World":
@@ -107,7 +109,8 @@ class World:
     def key(self, *keys: str) -> None:
         """Press keys one after the other, as a person does: each is held until it clicks, at least 80 ms.
 
-        A terminal that makes no sound, or does not look at its keys, is given up after a second and a half.
+        A terminal that makes no sound, or does not look at its keys, is given up after a second and a half; one
+        without power at once.
         """
         for key in keys:
             clicks = self._tones()
@@ -124,7 +127,7 @@ class World:
         start = self.bench.now_us()
         while True:
             passed = self.bench.now_us() - start
-            if passed >= 1_500_000 or (passed >= least_ms * 1000 and holds()):
+            if passed >= 1_500_000 or (passed >= least_ms * 1000 and holds()) or not self.bench.state()["powered"]:
                 return
             time.sleep(0.005)
 
