@@ -14,6 +14,7 @@ import pytest
 from microtill.bench import reading
 from microtill.cli.sim import prepare
 from microtill.simulator.page.session import Session
+from microtill.simulator.script import WAIT_SPEED
 from microtill.simulator.world import World
 from support.page import served
 
@@ -131,7 +132,7 @@ class Browsed:
 def open_page(browser, url, world):
     """Opens pages on a terminal at rest; at the end none of them may have met an error."""
     contexts, pages = [], []
-    if world.console.wait_ready()["state"] == "provisioned" and not world.shows((IDLE,)):
+    if world.console.wait_ready()["state"] == "provisioned" and not (world.shows(IDLE) and world.shows("联机")):
         world.bench.reset()  # what a failed test has left
         world.wait_at_rest()
 
@@ -291,7 +292,7 @@ def test_a_card_is_dragged_to_the_reader_and_away(page):
 @contextlib.contextmanager
 def quickly(world: World) -> Iterator[None]:
     """Where the terminal waits long, it need not take long."""
-    world.bench.set_speed(8)
+    world.bench.set_speed(WAIT_SPEED)
     try:
         yield
     finally:
@@ -301,9 +302,9 @@ def quickly(world: World) -> Iterator[None]:
 def test_wifi_goes_and_comes_back(page, world):
     with quickly(world):
         page.switch("wifi", False)
-        page.shows("脱机")
+        page.shows("脱机", 60)
         page.switch("wifi", True)
-        page.shows("联机")
+        page.shows("联机", 60)
 
 
 def test_the_acquirer_goes_during_a_sale_and_comes_back(page, world):
@@ -314,7 +315,7 @@ def test_the_acquirer_goes_during_a_sale_and_comes_back(page, world):
     page.shows("结果未知")
     page.switch("host", True)
     with quickly(world):  # the next attempt comes after half a minute
-        page.shows("上笔已冲正")
+        page.shows("上笔已冲正", 60)
     page.page.wait_for_selector("#decisions .what:text-is('冲正')")
     page.click_keys("OK")
     page.shows(IDLE)
