@@ -71,6 +71,7 @@ async def _read(reader, dialogue):
 
 
 async def _say(counter, title_key, amount_text, prompt) -> None:
+    counter.leds.show(0)
     counter.screen.present(title_key, amount_text, 0, prompt)
     if await counter.key(_SAY_MS) == "CANCEL":
         raise Cancelled()

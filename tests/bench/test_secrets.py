@@ -1,0 +1,148 @@
+"""Nothing that identifies a card or opens a door may be found in what a whole run leaves behind.
+
+Searched: the terminal's console, its flash and NVS, the acquirer's log and database. Not searched: the bench's trace of
+what the virtual card itself says over the air, which is the card's, not the terminal's.
+"""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from microtill.acquirer import issuers
+from microtill.simulator.script import Player, parse
+from microtill.simulator.world import PASSWORD, World
+
+PANS = (issuers.VISA_PAN, issuers.MASTERCARD_PAN, issuers.UNIONPAY_PAN, issuers.PHONE_PAN, issuers.NO_FUNDS_PAN)
+
+RUN = """
+key 1 2 OK
+wait "请挥卡"
+tap visa
+wait "交易成功"
+remove
+key OK
+key 3 OK
+wait "请挥卡"
+tap mastercard
+wait "交易成功"
+remove
+key OK
+key 4 OK
+wait "请挥卡"
+tap phone
+wait "交易成功"
+remove
+key OK
+key 5 OK
+wait "请挥卡"
+tap nofunds
+wait "交易拒绝"
+remove
+key OK
+key 6 OK
+wait "请挥卡"
+host drop-response
+tap unionpay
+wait "结果未知" 60
+remove
+host up
+wait "上笔已冲正" 120
+key OK
+wait "输入金额收款"
+"""
+
+
+def base64_cores(data: bytes) -> set[bytes]:
+    """How `data` looks inside base64 and base64url at each alignment, without what depends on its neighbours."""
+    cores = set()
+    for shift in range(3):
+        text = base64.b64encode(bytes(shift) + data)
+        core = text[-(-shift * 4 // 3) : len(text) // 4 * 4 - 4]
+        cores |= {core, core.replace(b"+", b"-").replace(b"/", b"_")}
+    return {core for core in cores if len(core) >= 8}
+
+
+def forms(secret: bytes) -> set[bytes]:
+    """A secret as octets, as hex, and in base64."""
+    return {secret, secret.hex().encode(), secret.hex().upper().encode()} | base64_cores(secret)
+
+
+def pan_forms(pan: str) -> set[bytes]:
+    """A PAN as digits, as packed digits at both nibble alignments (without half octets), and in base64 of both."""
+    digits = pan.encode()
+    even = bytes.fromhex(pan if len(pan) % 2 == 0 else pan[:-1])
+    odd = bytes.fromhex(pan[1:] if len(pan) % 2 else pan[1:-1])
+    return {digits, even, odd} | base64_cores(digits) | base64_cores(even)
+
+
+def found(where: dict[str, bytes], wanted: dict[str, set[bytes]]) -> list[str]:
+    """`name in place` for everything wanted that stands somewhere."""
+    return [
+        f"{name} in {place}"
+        for name, patterns in wanted.items()
+        for place, data in where.items()
+        if any(pattern in data for pattern in patterns)
+    ]
+
+
+@pytest.mark.parametrize("alignment", range(3))
+def test_the_search_finds_what_is_there(alignment):
+    pan = issuers.VISA_PAN
+    before = b"x" * alignment
+    packed = bytes.fromhex("0" + pan + "0")  # one nibble off
+    for planted in (pan.encode(), bytes.fromhex(pan), packed, base64.b64encode(before + pan.encode() + b"tail")):
+        assert found({"here": before + planted + b"!"}, {"pan": pan_forms(pan)}) == ["pan in here"]
+    secret = bytes(range(200, 232))
+    for planted in (secret, secret.hex().encode(), base64.urlsafe_b64encode(before + secret + b"tail")):
+        assert found({"here": before + planted}, {"key": forms(secret)}) == ["key in here"]
+    assert found({"here": b"476173******0119"}, {"pan": pan_forms(pan)}) == []
+
+
+def test_a_whole_run_leaves_no_secret(tmp_path):
+    state, home = tmp_path / "terminal", tmp_path
+    with World(state=state) as world:
+        assert world.acquirer
+        world.provision()
+        world.wait_at_rest()
+        Player(world, tmp_path, tmp_path).play(parse(RUN))
+        world.bench.reset()
+        world.wait_at_rest()
+        where = {"console": "\n".join(world.bench.console_lines()).encode()}
+        home = Path(world.acquirer.home.path)
+        secrets = json.loads((home / "secrets.json").read_text("utf-8"))
+        credential = world.acquirer.credential
+        world.bench.power_cut()
+        for path in (*state.rglob("*"), *home.glob("*.db*"), *home.glob("*.log")):
+            if path.is_file():
+                where[path.name] = path.read_bytes()
+        # The model keeps NVS as JSON: what the chip would hold are the octets behind its base64 or hex.
+        nvs = where["nvs.json"].decode()
+        where["nvs"] = b"\n".join(_octets(json.loads(nvs)))
+    assert {"flash.bin", "nvs", "acquirer.db", "acquirer.log"} <= where.keys()
+    wanted = {f"PAN …{pan[-4:]}": pan_forms(pan) for pan in PANS}
+    wanted["Wi-Fi password"] = forms(PASSWORD.encode())
+    wanted["provisioning credential"] = forms(credential.encode())
+    for name in ("bdk", "pan_key", "token_key"):
+        wanted[name] = forms(bytes.fromhex(secrets[name]))
+    assert found(where, wanted) == []
+    # The last four digits are there: the search looked at what the run wrote.
+    assert b"0119" in where["flash.bin"]
+    assert any(b"0119" in data for name, data in where.items() if name.startswith("acquirer.db"))
+
+
+def _octets(value) -> list[bytes]:
+    """Every string of a JSON value as the octets it stands for."""
+    if isinstance(value, dict):
+        return [octets for item in value.values() for octets in _octets(item)]
+    if isinstance(value, list):
+        return [octets for item in value for octets in _octets(item)]
+    if not isinstance(value, str):
+        return []
+    kinds = [value.encode()]
+    for decode in (bytes.fromhex, lambda text: base64.b64decode(text, validate=True)):
+        try:
+            kinds.append(decode(value))
+        except ValueError:
+            continue
+    return kinds
