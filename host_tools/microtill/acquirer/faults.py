@@ -40,7 +40,7 @@ class Faults:
         self._app = app
         self._cut = cut
         self._active: dict[str, dict[str, Any]] = {}
-        self._last_answer = b""
+        self._answers = [b"", b""]  # the last two that differ
         self.acted = 0
 
     def set(self, name: str, times: int | None = None, **options: Any) -> None:
@@ -79,9 +79,10 @@ class Faults:
         if "drop_response" in faults:
             await self._lose(scope, receive, faults["drop_response"])
             return
-        previous, self._last_answer = self._last_answer, answer
-        if "stale" in faults and previous:
-            answer = previous
+        if answer != self._answers[-1]:  # a repeated request has the same answer
+            self._answers = [self._answers[-1], answer]
+        if "stale" in faults and self._answers[0]:
+            answer = self._answers[0]
         if "tamper" in faults:
             answer = _tampered(answer, faults["tamper"].get("part", "payload"))
         if "oversize" in faults:

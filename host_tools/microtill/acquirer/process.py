@@ -230,7 +230,7 @@ class AcquirerProcess:
         self._do("fault", "status", code=code, times=times)
 
     def stale(self, times: int | None = None) -> None:
-        """The answer to the request before."""
+        """The answer to the request before (however often this one is repeated)."""
         self._do("fault", "stale", times=times)
 
     def captive(self, times: int | None = None) -> None:
