@@ -2,4 +2,4 @@
 
 import gc
 
-gc.threshold(8 * 1024)
+gc.threshold(gc.mem_free() // 32)

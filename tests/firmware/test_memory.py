@@ -41,11 +41,11 @@ def test_what_is_still_referred_to_works_on():
     assert Currency("156", 2, "¥").format(1234) == "¥12.34"
 
 
-def test_nothing_is_collected_while_a_card_is_presented():
+def test_collections_are_rare_while_a_card_is_presented():
     def collections():
-        # How often the heap in use fell while 48 KB of garbage were made.
+        # How often the heap in use fell while twice as much garbage was made as is free.
         falls, last = 0, 0
-        for _ in range(48):
+        for _ in range(2 * gc.mem_free() // 1024):
             bytearray(1024)
             used = gc.mem_alloc()
             falls += used < last
@@ -53,8 +53,8 @@ def test_nothing_is_collected_while_a_card_is_presented():
         return falls
 
     collect_often()
-    assert collections() >= 4
+    assert collections() >= 10
     collect_seldom()
-    assert collections() == 0
+    assert 1 <= collections() <= 4
     collect_often()
-    assert collections() >= 4
+    assert collections() >= 10

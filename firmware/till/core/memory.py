@@ -3,23 +3,19 @@
 import gc
 import sys
 
-from micropython import const
-
-# Octets allocated between two collections. Often: what lives long is laid close to what lives longer, and what is free
-# stays in large pieces. Seldom: more than a sale takes, for a collection takes milliseconds on the device.
-_OFTEN = const(8 * 1024)
-_SELDOM = const(64 * 1024)
-
 
 def collect_often() -> None:
-    """From now on; for whenever nobody waits."""
-    gc.threshold(_OFTEN)
+    """Collect now, and then whenever a sixth of what is free has been used up: what lives long is laid close to what
+    lives longer, and what is free stays in large pieces."""
+    gc.collect()
+    gc.threshold(gc.mem_free() // 6)
 
 
 def collect_seldom() -> None:
-    """Collect now, and then not for a while: a card is about to be presented."""
+    """Collect now, and then only when half of what is free has been used up: a card is about to be presented, and on
+    the device a collection takes milliseconds."""
     gc.collect()
-    gc.threshold(_SELDOM)
+    gc.threshold(gc.mem_free() // 2)
 
 
 def forget(*names: str) -> None:
