@@ -120,7 +120,7 @@ class App:
         self._spawn("wifi", self._wifi.run)
         self._spawn("link", upkeep.keep_connected, link, self._wifi, payments, log)
         self._spawn("reversals", payments.run)
-        self._spawn("ready", upkeep.make_ready, signer, journal, self._counter, log)
+        self._spawn("ready", upkeep.make_ready, signer, journal, self._counter, payments, log)
         self._spawn("status", upkeep.show_status, self._screen, self._wifi, clock, link, payments, operator)
         self._spawn("console", self._console(payments, link).run)
         await board.nfc.start()

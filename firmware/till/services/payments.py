@@ -90,6 +90,11 @@ class Payments:
         """Whether the connection to the acquirer stands."""
         return self._link.connected
 
+    @property
+    def busy(self) -> bool:
+        """Whether a message is being made, or its answer awaited."""
+        return self._busy.locked()
+
     async def connect(self) -> None:
         """Make the connection now; LinkError says why it cannot be made."""
         await self._link.connect()

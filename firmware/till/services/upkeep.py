@@ -46,11 +46,12 @@ async def keep_connected(link, wifi, payments, log) -> None:
             failures += 1
 
 
-async def make_ready(signer, journal, counter, log) -> None:
-    """While no key is pressed: make the next signature's expensive half, erase the next sector, collect garbage."""
+async def make_ready(signer, journal, counter, payments, log) -> None:
+    """While no key is pressed and no answer awaited: make the next signature's expensive half, erase the next sector,
+    collect garbage."""
     while True:
         await asyncio.sleep_ms(_LOOK_MS)
-        if counter.idle_ms() < _LOOK_MS:
+        if counter.idle_ms() < _LOOK_MS or payments.busy:
             continue
         try:
             if not signer.prepared:

@@ -20,7 +20,6 @@ _MISSING = const(0x25A1)  # □
 
 # The fullest screen has some 60 different characters. At most 128: a slot number has seven bits.
 _KEPT = const(64)
-_NONE = const(0xFFFF)  # not a character
 
 HEIGHT = const(16)
 
@@ -39,7 +38,7 @@ class Font:
         self._file = open(path or __file__[: __file__.rfind("/") + 1] + "unifont.bin", "rb")  # noqa: SIM115 - until close()
         self._view = memoryview(self.room)
         self._block = bytearray(6)
-        self._order = array("H", b"\xff" * (2 * _KEPT))  # the code point in each slot; they are replaced in turn
+        self._order = array("H", bytes(2 * _KEPT))  # the code point in each slot; they are replaced in turn
         self._next = 0
         header = self._file.read(_HEADER)
         if len(header) != _HEADER or header[:4] != b"MTF1":
@@ -74,8 +73,7 @@ class Font:
             return self.load(_MISSING)
         slot = self._next
         self._next = (slot + 1) % _KEPT
-        if self._order[slot] != _NONE:
-            del self.kept[self._order[slot]]
+        self.kept.pop(self._order[slot], None)
         self._order[slot] = code
         self._file.seek(offset)
         self._file.readinto(self._view[slot * 32 : slot * 32 + size])
