@@ -109,6 +109,13 @@ spi.write(b"zz")
         assert b.violations() == []
 
 
+def test_a_chip_named_as_its_bus_is_counted_once(tmp_path):
+    wiring = LOOPBACK.replace("[chip.echo]", "[chip.loop]")
+    with bench(tmp_path, OPEN + "cs(0); spi.write(b'1234'); cs(1)", wiring) as b:
+        assert b.wait_exit() == 0
+        assert b.counters()["loop"]["bytes"] == 4
+
+
 def test_no_chip_two_chips_and_no_bus_are_violations(tmp_path):
     assert violations(tmp_path, "spi.write(b'x')") == ["board: loop: transfer with no chip selected"]
     both = "cs(0); other(0); print(spi.read(2))"

@@ -224,7 +224,8 @@ class VirtualBoard:
             return None, None
         chip = chosen[0]
         assert isinstance(chip, SpiChip)
-        self.count(chip.name, n, seconds)
+        if chip.name != spi.bus.name:
+            self.count(chip.name, n, seconds)
         return chip, spi.settings
 
     def _spi_write(self, host: int, data: memoryview) -> None:
@@ -253,7 +254,8 @@ class VirtualBoard:
         self.count(bus.name, n + 1, seconds)
         for chip, _ in bus.chips:
             if isinstance(chip, I2cChip) and chip.address == address:
-                self.count(chip.name, n, seconds)
+                if chip.name != bus.name:
+                    self.count(chip.name, n, seconds)
                 return chip
         raise Nack
 
