@@ -21,7 +21,7 @@ class World:
 
     `acquirer=False`: a terminal alone; one that runs already is used and left running. `state`: folder of the
     terminal's flash (None: forgotten at the end). `data_dir`: the acquirer's (None: a fresh one with the demo
-    merchant).
+    merchant). `heap`: the terminal's, bytes beside the image.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class World:
         data_dir: Path | None = None,
         speed: float = 1.0,
         image: Path | None = None,
+        heap: int | None = None,
     ):
         self.acquirer: AcquirerProcess | None = acquirer if isinstance(acquirer, AcquirerProcess) else None
         self._own_acquirer = acquirer is True
@@ -47,6 +48,7 @@ class World:
                 speed=speed,
                 hosts=self.acquirer.hosts if self.acquirer else {},
                 access_points=[{"ssid": NETWORK, "password": PASSWORD}],
+                heap=heap,
             )
         except BaseException:
             self.stop()
