@@ -4,99 +4,97 @@ The reasons are read from the panel's pixels.
 """
 
 import pytest
-from microtill.simulator.script import Player, parse
-from microtill.simulator.texts import texts
+from support.worlds import key_amount, sell, until
 
-PROMPT = 'wait "请挥卡" 30'
+CERTIFICATES = {
+    "other_name": "reason.tls_name",
+    "other_ca": "reason.tls_ca",
+    "expired": "reason.tls_expired",
+    "not_yet_valid": "reason.tls_not_yet",
+    "plain HTTP": "reason.tls",
+}
+
+ANSWERS = {
+    "truncated": (lambda acquirer: acquirer.truncate(), "reason.truncated"),
+    "oversized": (lambda acquirer: acquirer.oversize(), "reason.oversized"),
+    "chunked": (lambda acquirer: acquirer.chunked(), "reason.malformed"),
+    "captive portal": (lambda acquirer: acquirer.captive(), "reason.malformed"),
+    "status": (lambda acquirer: acquirer.status(500), "reason.http_status"),
+    "stale": (lambda acquirer: acquirer.stale(), "reason.signature"),
+    "tampered payload": (lambda acquirer: acquirer.tamper("payload"), "reason.signature"),
+    "tampered signature": (lambda acquirer: acquirer.tamper("signature"), "reason.signature"),
+}
 
 
 @pytest.fixture
-def player(world, tmp_path):
-    yield Player(world, tmp_path, tmp_path)
-    world.acquirer.set_certificate("good")
+def acquirer(world):
+    """The right certificate comes back at the end, and what the tests did is not held against the next one."""
+    yield world.acquirer
     world.acquirer.clear()
-    world.acquirer.up()
+    world.acquirer.set_certificate("good")
 
 
-def wait_for(world, key: str, seconds: float = 40) -> None:
-    world.bench.set_speed(4)
-    world.bench.wait(lambda: world.shows(*texts(key)), f"{key} on the panel", seconds)
-    world.bench.set_speed(1)
+def present(acquirer, kind: str) -> None:
+    """From now on the port answers with a certificate of this kind; every connection is closed."""
+    if kind == "plain HTTP":
+        acquirer.plain_http()
+    else:
+        acquirer.set_certificate(kind)
 
 
-@pytest.mark.parametrize(
-    ("kind", "reason"),
-    [
-        ("other_name", "reason.tls_name"),
-        ("other_ca", "reason.tls_ca"),
-        ("expired", "reason.tls_expired"),
-        ("not_yet_valid", "reason.tls_not_yet"),
-    ],
-)
-def test_a_wrong_certificate_stops_the_sale_before_it_begins(world, player, kind, reason):
-    before = world.acquirer.sales()
-    world.acquirer.set_certificate(kind)  # closes the connection; every new one presents it
-    player.play(parse("wifi down\nwait 脱机 60\nwifi up\nwait 连接 60\nkey 1 OK"))
-    wait_for(world, reason)
+def counts(acquirer) -> tuple[int, int]:
+    """Sales that were approved and stand, and what they come to."""
+    sales = acquirer.sales()
+    return sales["approved"] - sales["reversed"], sales["amount"]
+
+
+def reversed_when_good_again(world, acquirer) -> None:
+    """From UNKNOWN on the panel to "not charged", without help."""
+    world.bench.remove()
+    acquirer.clear()
+    acquirer.set_certificate("good")
+    until(world, "screen.reversed", seconds=200)
     world.key("OK")
-    assert world.acquirer.sales() == before
-    world.acquirer.set_certificate("good")
-    player.play(parse(f'wait "联机" 90\nkey 1 OK\n{PROMPT}\ntap visa\nwait "交易成功"\nremove\nkey OK'))
+    until(world, "screen.idle", "status.online")
 
 
-def test_plain_http_is_no_acquirer(world, player):
-    before = world.acquirer.sales()
-    world.acquirer.plain_http()
-    player.play(parse("wifi down\nwait 脱机 60\nwifi up\nwait 连接 60\nkey 1 OK"))
-    wait_for(world, "reason.tls")
+@pytest.mark.parametrize("kind", CERTIFICATES)
+def test_no_sale_begins_with_an_impostor(world, acquirer, kind):
+    """The terminal starts and finds somebody else: whoever keys an amount is told who is there, before any card."""
+    before = acquirer.sales()
+    present(acquirer, kind)
+    world.bench.reset()
+    until(world, "screen.idle", "status.connecting")
+    world.key("1", "OK")
+    until(world, CERTIFICATES[kind])
     world.key("OK")
-    assert world.acquirer.sales() == before
+    acquirer.clear()
+    acquirer.set_certificate("good")
+    until(world, "screen.idle", "status.online")
+    assert acquirer.sales() == before
+    sell(world)
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        ("tamper", "reason.signature"),
-        ("truncate", "reason.truncated"),
-        ("oversize", "reason.oversized"),
-        ("chunked", "reason.malformed"),
-        ("captive", "reason.malformed"),
-    ],
-)
-def test_a_wrong_answer_is_unknown_with_its_reason_and_then_reversed(world, player, fault, reason):
-    before = world.acquirer.sales()
-    player.play(parse(f"key 1 2 OK\n{PROMPT}"))
-    getattr(world.acquirer, fault)()
-    player.play(parse('tap visa\nwait "结果未知" 60'))
-    assert world.shows(*texts(reason)), world.read_screen()
-    assert not world.shows("交易成功")
-    world.bench.remove()
-    world.acquirer.clear()
-    player.play(parse('wait "上笔已冲正" 120\nkey OK\nwait "输入金额收款"'))
-    after = world.acquirer.sales()
-    assert after["amount"] == before["amount"]
-    assert after["approved"] - after["reversed"] == before["approved"] - before["reversed"]
+@pytest.mark.parametrize("kind", CERTIFICATES)
+def test_struck_during_a_sale(world, acquirer, kind):
+    """The connection goes after the card was asked for, and who answers next is an impostor."""
+    before = counts(acquirer)
+    key_amount(world, "3")
+    present(acquirer, kind)
+    world.bench.tap("visa")
+    until(world, "outcome.unknown", CERTIFICATES[kind])
+    reversed_when_good_again(world, acquirer)
+    assert counts(acquirer) == before
 
 
-def test_a_status_in_place_of_the_answer_is_unknown(world, player):
-    before = world.acquirer.sales()
-    player.play(parse(f"key 1 2 OK\n{PROMPT}"))
-    world.acquirer.status(502)
-    player.play(parse('tap visa\nwait "结果未知" 60'))
-    assert world.shows(*texts("reason.http_status")), world.read_screen()
-    world.bench.remove()
-    world.acquirer.clear()
-    player.play(parse('wait "上笔已冲正" 120\nkey OK'))
-    assert world.acquirer.sales()["amount"] == before["amount"]
-
-
-def test_a_host_that_turns_wrong_during_the_sale_is_unknown(world, player):
-    before = world.acquirer.sales()
-    player.play(parse(f"key 1 2 OK\n{PROMPT}"))
-    world.acquirer.set_certificate("other_ca")
-    player.play(parse('tap visa\nwait "结果未知" 60'))
-    assert world.shows(*texts("reason.tls_ca")), world.read_screen()
-    world.bench.remove()
-    world.acquirer.set_certificate("good")
-    player.play(parse('wait "上笔已冲正" 120\nkey OK'))
-    assert world.acquirer.sales()["amount"] == before["amount"]
+@pytest.mark.parametrize("fault", ANSWERS)
+def test_an_answer_that_is_none(world, acquirer, fault):
+    """Whatever stands in it, it decides nothing: unknown with the reason, reversed, nothing charged."""
+    before = counts(acquirer)
+    trouble, reason = ANSWERS[fault]
+    key_amount(world, "4")
+    trouble(acquirer)
+    world.bench.tap("visa")
+    until(world, "outcome.unknown", reason)
+    reversed_when_good_again(world, acquirer)
+    assert counts(acquirer) == before
