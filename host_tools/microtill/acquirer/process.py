@@ -285,6 +285,12 @@ class AcquirerProcess:
     def revoke(self, tid: str = DEMO_TID) -> None:
         self._do("admin", "set_terminal", tid, "revoke")
 
+    def suspend_merchant(self, mid: str = DEMO_MID) -> None:
+        self._do("admin", "set_merchant", mid, "suspend")
+
+    def resume_merchant(self, mid: str = DEMO_MID) -> None:
+        self._do("admin", "set_merchant", mid, "resume")
+
     def set_account(self, pan: str, balance: int | None = None, rc: str | None = None) -> None:
         """Limit a test card's funds (minor units), or let its issuer answer `rc`."""
         self._do("account", pan, balance, rc)
