@@ -28,7 +28,7 @@ WISHES = 256  # requests that may wait for the hands
 # As a person's finger: it stays until the key clicks, and a while at least; a terminal that does not click is given up.
 _PRESS_S = 0.08
 _PAUSE_S = 0.04
-_CLICK_S = 2.0
+_CLICK_S = 0.5
 # The reader switches its field off when it is done with a card: whoever holds it takes it away.
 _TAKE_AWAY_S = 1.0
 _SETTLED_S = 0.3
