@@ -1,8 +1,8 @@
 """Release images: the firmware and a board's file compiled and packed as a ROMFS, the same bytes wherever it is built.
 
-Code is compiled to architecture-neutral `.mpy`. The one module with viper code ships in an image as source and is compiled
-by the device for its own processor, so that one image has one hash on every board and in the simulation. `build_files`
-gives the same files for a file system; there that module is compiled too, for the one processor it goes to.
+Code is compiled to architecture-neutral `.mpy`. The one module with viper code ships in an image as source and is
+compiled by the device for its own processor, so that one image has one hash on every board and in the simulation.
+`build_files` gives the same files for a file system; there that module is compiled too, for the processor it goes to.
 """
 
 import hashlib
