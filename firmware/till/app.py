@@ -10,7 +10,7 @@ import sys
 import time
 
 from till import __version__
-from till.core.errors import TicketError, TillError
+from till.core.errors import ReaderError, TicketError, TillError
 from till.core.memory import forget
 from till.flows.notice import notice
 from till.services import upkeep
@@ -123,7 +123,10 @@ class App:
         self._spawn("ready", upkeep.make_ready, signer, journal, self._counter, payments, log)
         self._spawn("status", upkeep.show_status, self._screen, self._wifi, clock, link, payments, operator)
         self._spawn("console", self._console(payments, link).run)
-        await board.nfc.start()
+        try:
+            await board.nfc.start()
+        except ReaderError as e:
+            log.error("reader", e)  # the first sale says so, and brings it back
         terminal = Terminal(identity.serial[-8:])
         instruments = Instruments(clock, board.rng)
         await desk(self._counter, board.nfc, payments, terminal, instruments, self._settings, log, self._consent)

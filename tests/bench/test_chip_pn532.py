@@ -367,6 +367,26 @@ def test_a_dead_chip_floats_the_bus_and_lives_again_when_it_is_plugged_in(host):
     host.start()
 
 
+def test_clocks_are_lost_on_a_chip_whose_supply_has_just_returned_until_it_was_woken(host):
+    host.chip.fault("dead")
+    host.chip.fault(None)
+    for _ in range(3):
+        assert host.transaction(b"\x02\x00") == b"\x00\x00"
+    assert host.seam.violations == []
+    host.start()
+
+
+def test_broken_host_that_clocks_a_chip_it_has_just_reset():
+    host = Host()
+    host.start()
+    host.chip.fault("dead")
+    host.chip.fault(None)
+    host.chip.pin_changed("RSTPD_N", 0)
+    host.chip.pin_changed("RSTPD_N", 1)
+    host.transaction(b"\x02\x00")
+    assert refused(host, "clocked while booting")
+
+
 def test_a_wedged_chip_is_freed_by_reset_only(host):
     host.chip.fault("wedged")
     assert host.command("02") == b""

@@ -11,6 +11,7 @@ from till.emv.entry_point import read_card
 _POLL_MS = const(50)
 _PATIENCE_MS = const(60000)
 _SAY_MS = const(1500)
+_AGAIN_MS = const(500)
 
 
 async def take_card(counter, reader, terminal, transaction_of, title_key: str, amount_text: str):
@@ -36,13 +37,14 @@ async def take_card(counter, reader, terminal, transaction_of, title_key: str, a
             except (CardCollision, CardRemoved, CardTryAgain) as e:
                 prompt = e.key
                 counter.buzzer.alert()
-                await reader.release()
+                await _off(reader)
                 if isinstance(e, CardCollision):
                     await _say(counter, title_key, amount_text, prompt)
             except ReaderError as e:
                 counter.buzzer.alert()
+                counter.leds.show(0)
                 counter.screen.present(title_key, amount_text, 0, e.key)
-                await reader.recover()
+                await _bring_back(counter, reader, deadline)
                 prompt = "screen.present"
     except BaseException:
         counter.leds.show(0)
@@ -77,8 +79,21 @@ async def _say(counter, title_key, amount_text, prompt) -> None:
         raise Cancelled()
 
 
+async def _bring_back(counter, reader, deadline) -> None:
+    """Until the reader is well again; for as long as the card would have been waited for."""
+    while True:
+        try:
+            await reader.recover()
+            return
+        except ReaderError:
+            if time.ticks_diff(deadline, time.ticks_ms()) < 0:
+                raise
+        if await counter.key(_AGAIN_MS) == "CANCEL":
+            raise Cancelled()
+
+
 async def _off(reader) -> None:
     try:
         await reader.release()
     except ReaderError:
-        await reader.recover()
+        return  # dead, and so dark; whoever needs it next says so and brings it back

@@ -24,7 +24,12 @@ _COMMAND_MS = const(500)
 _RELIST_MS = const(2000)  # listening is asked for again so often: a reader that died in silence is noticed
 _REST_MS = const(6)  # without a field for 5.1 ms a card starts afresh (EMV Contactless Level 1, tRESET)
 _LOOK_MS = const(50)  # a lost interrupt costs at most this
-_RESET_MS = const(3)
+
+# RSTPD_N low long enough for a board's filter on that line to discharge; then the oscillator starts (§6.3.2.3) and the
+# chip's own firmware with it: a clock before that is lost. Both with a wide margin.
+_RESET_MS = const(20)
+_START_MS = const(10)
+_APART_MS = const(200)  # between attempts
 
 # Progress of one command.
 _IDLE = const(0)
@@ -113,7 +118,7 @@ class PN532:
     # For the till
 
     async def start(self) -> None:
-        """Wake and configure the reader; about 15 ms. Raises ReaderError."""
+        """Wake and configure the reader; about 50 ms. Raises ReaderError."""
         await self.recover()
 
     def listen(self) -> None:
@@ -210,31 +215,36 @@ class PN532:
         await self.recover()
 
     async def recover(self) -> None:
-        """Bring the reader back from whatever state, in at most three attempts. Raises ReaderError if it stays dead."""
+        """Bring the reader back from whatever state, in at most three attempts. Raises ReaderError if it stays dead.
+
+        A reader that stays dead is left in reset, where it has one: its field is off, and when its supply returns it
+        sees no clock before the next attempt.
+        """
         detail = ""
-        for _ in range(3):
+        for pause in (_RESET_MS, _APART_MS, _APART_MS):
             try:
-                await self._boot()
+                await self._boot(pause)
                 self._sick = False
                 return
             except ReaderError as e:
                 detail = e.detail
+        self._hold_reset()
         raise ReaderError("not answering: " + detail)
 
     # Coming up
 
-    async def _boot(self):
+    async def _boot(self, pause_ms):
         self._sick = True
         self._line = None  # not driven before SAMConfiguration says so
         self._listening = _OFF
         self._phase = _IDLE
         self._target = None
         self._active = 0
+        self._hold_reset()
+        await asyncio.sleep_ms(pause_ms)
         if self._reset is not None:
-            self._reset(0)
-            await asyncio.sleep_ms(_RESET_MS)
             self._reset(1)
-            await asyncio.sleep_ms(_RESET_MS)
+            await asyncio.sleep_ms(_START_MS)
         await self._transport.wake()
         self._transport.write(self._ack)  # ends whatever was running
         tx = self._tx
@@ -253,6 +263,10 @@ class PN532:
         tx[ROOM + 5] = 0xFF  # for a card without end
         await self._ask(_RF_CONFIGURATION, 4)
         await self._field_off()
+
+    def _hold_reset(self):
+        if self._reset is not None:
+            self._reset(0)
 
     def _well(self):
         if self._sick:

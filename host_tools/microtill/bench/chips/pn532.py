@@ -156,7 +156,8 @@ class PN532(SpiChip):
             self.violated("clocked while NSS is high")
             self._lost = True
         if not self.core.deaf and not self.core.awake and not self._lost:
-            self.violated(f"clocked while {self.core.power}: wake it by NSS and wait T_osc_start")
+            told = self.told if self.core.returned else self.violated
+            told(f"clocked while {self.core.power}: wake it by NSS and wait T_osc_start")
             self._lost = True
         if self._lost or self.core.deaf:
             return bytes(count) if read else None

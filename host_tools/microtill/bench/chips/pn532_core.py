@@ -150,6 +150,7 @@ class Core:
         self.longest_data = LONGEST_DATA
         self._timers: list[Timer] = []
         self._power = "off"
+        self.returned = False
         self._forget()
 
     # Power
@@ -184,6 +185,7 @@ class Core:
         if self._fault == "wedged" or self._fault == "stuck":
             self._fault = None
         self._forget()
+        self.returned = False
         self._power = "booting"
         self._later(T_OSC_START_US, self._booted)
         self._wires.ready_changed()
@@ -197,6 +199,7 @@ class Core:
     def _booted(self) -> None:
         if self._power == "booting and woken":
             self._power = "awake"
+            self.returned = False
         else:
             self._power = "asleep"
 
@@ -213,6 +216,7 @@ class Core:
 
     def _awake(self) -> None:
         self._power = "awake"
+        self.returned = False
         self._wires.told("awake")
 
     @property
@@ -229,8 +233,9 @@ class Core:
     def fault(self, kind: str | None, count: int = 1) -> None:
         """Break the chip in one of the ways people see, or cure it by None.
 
-        `dead`: nothing until None. `wedged`: nothing until reset. `stuck`: takes commands and never answers, until it
-        is aborted or reset. `garbled`: the next `count` responses have a wrong checksum.
+        `dead`: no supply until None; no host can know when it returns, so what is clocked then is lost, and no rule is
+        broken, until the chip has been woken or reset. `wedged`: nothing until reset. `stuck`: takes commands and
+        never answers, until it is aborted or reset. `garbled`: the next `count` responses have a wrong checksum.
         """
         if kind not in (None, "dead", "wedged", "stuck", "garbled"):
             raise ValueError(kind)
@@ -243,6 +248,7 @@ class Core:
             self._forget()
         elif was_dead and self._power != "off":
             self.boot()
+            self.returned = True
         self._wires.ready_changed()
 
     @property
