@@ -215,7 +215,7 @@ class I2C:
         return _bus.ask(_bus.I2C_WRITE, self._id << 8 | addr, buf)
 
     def writevto(self, addr, vector, stop=True):
-        return self.writeto(addr, b"".join(vector), stop)
+        return self.writeto(addr, b"".join([bytes(part) for part in vector]), stop)
 
     def readfrom_into(self, addr, buf, stop=True):
         _bus.ask(_bus.I2C_READ, self._id << 8 | addr, _struct.pack("<H", len(buf)), buf)

@@ -254,6 +254,8 @@ class VirtualBoard:
         self.count(bus.name, n + 1, seconds)
         for chip, _ in bus.chips:
             if isinstance(chip, I2cChip) and chip.address == address:
+                if frequency > chip.fastest_hz:
+                    self.violation(chip, f"clocked at {frequency} Hz, at most {chip.fastest_hz}")
                 if chip.name != bus.name:
                     self.count(chip.name, n, seconds)
                 return chip

@@ -91,6 +91,7 @@ class I2cChip(Chip):
     """A chip on an I2C bus. `address` is its 7-bit address; a transfer it does not acknowledge raises Nack."""
 
     address = 0
+    fastest_hz = 400_000
 
     def write(self, data: bytes) -> int:
         """Master writes; returns how many bytes were acknowledged."""
