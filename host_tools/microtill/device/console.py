@@ -2,21 +2,54 @@
 
 import itertools
 import json
+import random
 import time
 from collections.abc import Callable
+
+from microtill.device import texts
+from microtill.device.errors import DeviceError, NoAnswer, Refused
 
 RECORD = "\x1e"
 ANSWER_SECONDS = 30.0
 _READY_SECONDS = 0.25  # a terminal that is restarting has not heard the question: ask again soon
+_NUMBERS = 1 << 29  # numbers stay small ints on the terminal, also after many requests
 
 
-class ConsoleError(Exception):
+class ConsoleError(DeviceError):
     """The terminal refused (`error` is its catalogue key) or did not answer (`error` is "no_answer")."""
 
+    error = ""
+    detail = ""
+
+
+class TerminalRefuses(ConsoleError, Refused):
+    """The terminal says no: `error` is the entry of its catalogue, `detail` is meant for the log."""
+
     def __init__(self, error: str, detail: str = ""):
-        super().__init__(f"{error}: {detail}" if detail else error)
+        known = f"terminal.{error}" if f"terminal.{error}" in texts.TEXTS else "terminal.other"
+        super().__init__("error.terminal_refuses", error=error)
         self.error = error
         self.detail = detail
+        self._known = known
+
+    @property
+    def what(self) -> str:
+        reason = texts.what(self._known, error=self.error)
+        return texts.what(self.key, reason=reason, detail=f" ({self.detail})" if self.detail else "")
+
+    @property
+    def next(self) -> str:
+        return texts.next_step(self._known, error=self.error)
+
+
+class TerminalSilent(ConsoleError, NoAnswer):
+    """The terminal did not answer in time."""
+
+    error = "no_answer"
+
+    def __init__(self, seconds: float):
+        super().__init__("error.terminal_silent", seconds=f"{seconds:g}")
+        self.detail = f"within {seconds:g} s"
 
 
 class Console:
@@ -25,7 +58,8 @@ class Console:
     def __init__(self, write: Callable[[str], None], lines: Callable[[], list[str]]):
         self._write = write
         self._lines = lines
-        self._numbers = itertools.count(1)
+        # Not from 1: an answer to the last program's question may still be on its way.
+        self._numbers = itertools.count(random.randrange(1, _NUMBERS))
 
     def send(self, do: str, **members) -> int:
         """Send a request; returns its number for `answer`."""
@@ -41,21 +75,16 @@ class Console:
             if found is not None:
                 return found
             if time.monotonic() > deadline:
-                raise ConsoleError("no_answer", f"within {timeout:g} s")
+                raise TerminalSilent(timeout)
             time.sleep(0.01)
 
     def poll(self, number: int) -> dict | None:
         """As `answer`, but None at once when it is not there yet."""
         for line in reversed(self._lines()):
-            if not line.startswith(RECORD):
-                continue
-            try:
-                answer = json.loads(line[1:])
-            except ValueError:
-                continue  # cut off by a reset
-            if answer.get("id") == number:
-                if not answer.get("ok"):
-                    raise ConsoleError(str(answer.get("error")), str(answer.get("detail", "")))
+            answer = parse(line)
+            if answer and answer.get("id") == number:
+                if answer.get("ok") is not True:
+                    raise TerminalRefuses(str(answer.get("error")), str(answer.get("detail") or ""))
                 return answer
         return None
 
@@ -66,9 +95,27 @@ class Console:
     def wait_ready(self, timeout: float = ANSWER_SECONDS) -> dict:
         """Ask for the status until the terminal, perhaps just starting, gives it."""
         deadline = time.monotonic() + timeout
+        asked: list[int] = []
         while True:
-            try:
-                return self.request("status", timeout=_READY_SECONDS)
-            except ConsoleError as e:
-                if e.error != "no_answer" or time.monotonic() > deadline:
-                    raise
+            asked.append(self.send("status"))
+            again = time.monotonic() + _READY_SECONDS
+            while time.monotonic() < again:
+                for number in asked:  # a terminal in the middle of a TLS handshake answers the first one late
+                    answer = self.poll(number)
+                    if answer is not None:
+                        return answer
+                time.sleep(0.01)
+            if time.monotonic() > deadline:
+                raise TerminalSilent(timeout)
+
+
+def parse(line: str) -> dict | None:
+    """The record that a line holds; None when it holds none, or one that a reset cut off."""
+    _, found, text = line.rpartition(RECORD)  # what a reset left without a line feed may stand before it
+    if not found:
+        return None
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None
