@@ -117,6 +117,16 @@ class Line:
         """What has come since the last line's end: a prompt, for example."""
         return self._rest.decode("utf-8", "replace")
 
+    @property
+    def port(self) -> serial.Serial:
+        """The open port itself, for a moment, for one who reads and writes in a way of his own. Raises Unplugged."""
+        return self._opened()
+
+    @property
+    def there(self) -> bool:
+        """Whether the port still exists, as far as the system tells."""
+        return self._there()
+
     def wait(self, timeout: float) -> Iterator[list[str]]:
         """All lines, again and again until `timeout` seconds have passed: for loops that look for something."""
         deadline = time.monotonic() + timeout
