@@ -76,7 +76,8 @@ class Bench:
     `"name:port"` to an address here. `access_points`: dicts with `ssid` and optionally `password`, `rssi`, `channel`,
     `bssid`, `slow_ms`, `up`; None is `ACCESS_POINT`. `wiring`: another wiring.toml. `chip_path`: folders of your own
     chips' modules. `heap`: bytes, beside the image. `power`: False leaves it switched off. `seed`: of the die that
-    decides how flash and NVS are torn. `unique_id`: of the microcontroller, 12 hex digits.
+    decides how flash and NVS are torn. `unique_id`: of the microcontroller, 12 hex digits. `cards`: file that keeps the
+    cards' counters (None: `state` does); benches that share an acquirer share it.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Bench:
         power: bool = True,
         seed: int = 1,
         unique_id: str = "02005e100001",
+        cards: str | PathLike | None = None,
     ):
         if image is None and script is None:
             image = build_image(board)
@@ -110,6 +112,7 @@ class Bench:
             "sim": str(build_sim()),
             "seed": seed,
             "unique_id": unique_id,
+            "cards": str(Path(cards).resolve()) if cards else None,
             "wiring": str(Path(wiring).resolve()) if wiring else None,
             "path": [str(Path(p).resolve()) for p in path],
             "chip_path": [str(Path(p).resolve()) for p in chip_path],

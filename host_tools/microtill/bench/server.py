@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from microtill.bench import cards
 from microtill.bench.clock import Clock
 from microtill.bench.control import Decoder, encode
 from microtill.bench.firmware import HEAP, SIM_HEAP, Console, Firmware, image_room
@@ -76,6 +77,9 @@ class Server:
         description = json.loads((board / "board.json").read_text("utf-8"))
         state = Path(config["state"]) if config["state"] else None
         self.storage = Storage(board / "partitions.csv", description["flash_bytes"], state, self, config["seed"])
+        counters = Path(config["cards"]) if config["cards"] else state and state / "cards.json"
+        if counters:
+            cards.keep_counters(counters)
         hosts = {name: (host, port) for name, (host, port) in config["hosts"].items()}
         self.network = Network(hosts, self._watch, self._unwatch)
         points = config["access_points"]
@@ -480,8 +484,6 @@ class Server:
         self._subscribed = set(kinds)
 
     def do_tap(self, card: str) -> None:
-        from microtill.bench import cards
-
         reader = self._chip("present")
         reader.present(cards.make(card))
         self.board.tell("person", f"holds {card} to the reader")

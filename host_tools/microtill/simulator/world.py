@@ -21,7 +21,8 @@ class World:
 
     `acquirer=False`: a terminal alone; one that runs already is used and left running. `state`: folder of the
     terminal's flash (None: forgotten at the end). `data_dir`: the acquirer's (None: a fresh one with the demo
-    merchant). `heap`: the terminal's, bytes beside the image.
+    merchant). `heap`: the terminal's, bytes beside the image. The cards belong to the acquirer's test issuers: their
+    counters are kept beside its database.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class World:
                 hosts=self.acquirer.hosts if self.acquirer else {},
                 access_points=[{"ssid": NETWORK, "password": PASSWORD}],
                 heap=heap,
+                cards=self.acquirer.home.path / "cards.json" if self.acquirer else None,
             )
         except BaseException:
             self.stop()

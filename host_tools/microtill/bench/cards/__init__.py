@@ -22,12 +22,18 @@ from microtill.bench.cards.counters import Counters
 from microtill.bench.cards.emv import Account, EmvCard, MastercardCard, PhoneCard, UnionPayCard, VisaCard
 from microtill.bench.cards.trace import TraceCard, TraceError, load
 
-__all__ = ["NAMES", "Account", "Card", "Counters", "EmvCard", "TraceCard", "TraceError", "make"]
+__all__ = ["NAMES", "Account", "Card", "Counters", "EmvCard", "TraceCard", "TraceError", "keep_counters", "make"]
 
 NAMES = ("visa", "mastercard", "unionpay", "phone", "nofunds", "expired", "declined", "blocked", "pulled", "trace")
 
 # A card made again is the same card: its counter goes on.
 _COUNTERS = Counters()
+
+
+def keep_counters(path: Path) -> None:
+    """From now on this process's cards keep their counters in the file `path`."""
+    global _COUNTERS
+    _COUNTERS = Counters(path)
 
 
 def make(spec: str, counters: Counters | None = None) -> Card:
