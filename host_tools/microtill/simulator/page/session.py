@@ -25,10 +25,12 @@ KEPT = 300  # entries of each list
 OUTBOX = 1000  # messages a page may lag behind before it gets everything anew
 WISHES = 256  # requests that may wait for the hands
 
-# As a person's finger: it stays until the key clicks, and a while at least; a terminal that does not click is given up.
+# As a person's finger: it stays until the key clicks, and a while at least. A terminal that has never made a sound is
+# given up soon; one that has, and is busy for a moment, is waited for.
 _PRESS_S = 0.08
 _PAUSE_S = 0.04
-_CLICK_S = 0.5
+_CLICK_S = 5.0
+_SILENT_S = 0.5
 # The reader switches its field off when it is done with a card: whoever holds it takes it away.
 _TAKE_AWAY_S = 1.0
 _SETTLED_S = 0.3
@@ -392,8 +394,9 @@ class Session:
         rest = (_PAUSE_S if act == "press" else _PRESS_S) / speed
         await asyncio.sleep(max(0, self._struck + rest - time.monotonic()))
         if self.state["running"]:
+            patience = _CLICK_S if self._tones else _SILENT_S
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._keypad_rests() if act == "press" else self._clicked.wait(), _CLICK_S)
+                await asyncio.wait_for(self._keypad_rests() if act == "press" else self._clicked.wait(), patience)
         self._clicked.clear()
         await asyncio.to_thread(getattr(self._bench, act), key)
         self._struck = time.monotonic()
