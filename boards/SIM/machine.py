@@ -199,7 +199,7 @@ class SPI:
 class I2C:
     def __init__(self, id, *, scl, sda, freq=400000, timeout=50000):
         self._id = id
-        _bus.post(_bus.I2C_OPEN, id, _struct.pack("<IBB", freq, _pin(scl), _pin(sda)))
+        _bus.post(_bus.I2C_OPEN, id, _struct.pack("<IIBB", freq, timeout, _pin(scl), _pin(sda)))
 
     def scan(self):
         found = []
@@ -240,14 +240,18 @@ class I2C:
 
 class SoftI2C(I2C):
     def __init__(self, scl, sda, *, freq=400000, timeout=50000):
-        super().__init__(_SOFT, scl=scl, sda=sda, freq=freq)
+        super().__init__(_SOFT, scl=scl, sda=sda, freq=freq, timeout=timeout)
 
 
 class UART(_io.IOBase):
-    def __init__(self, id, baudrate=115200, bits=8, parity=None, stop=1, *, tx=None, rx=None, timeout=0, rxbuf=256):
+    def __init__(
+        self, id, baudrate=115200, bits=8, parity=None, stop=1, *, tx=None, rx=None, timeout=0, txbuf=256, rxbuf=256
+    ):
+        if bits != 8 or parity is not None or stop != 1:
+            raise ValueError("the bench's UARTs are 8N1")
         self._id = id
         self._timeout = timeout
-        _bus.post(_bus.UART_OPEN, id, _struct.pack("<IBB", baudrate, _pin(tx), _pin(rx)))
+        _bus.post(_bus.UART_OPEN, id, _struct.pack("<IHBB", baudrate, rxbuf, _pin(tx), _pin(rx)))
 
     def any(self):
         return _bus.ask(_bus.UART_ANY, self._id)

@@ -14,10 +14,13 @@ from till.crypto.rng import Rng
 from till.drivers.buzzer import Buzzer
 from till.drivers.keypad import Keypad
 from till.drivers.leds import Leds
-from till.drivers.pn532 import PN532, SPITransport
+from till.drivers.pn532 import PN532
+from till.drivers.pn532.spi import SPITransport
 from till.drivers.st7789 import ST7789
 
 _WATCHDOG_MS = 20000
+_RELAXED_MS = 86400000
+_RESETS = ("", "power", "restart", "watchdog", "sleep", "soft")  # by machine.reset_cause()
 
 
 class Watchdog:
@@ -30,6 +33,12 @@ class Watchdog:
         if self._wdt is None:
             self._wdt = machine.WDT(timeout=_WATCHDOG_MS)
         self._wdt.feed()
+
+    def relax(self) -> None:
+        """Give whoever is at the prompt a day, over soft resets too; the next `feed` starts it as before."""
+        if self._wdt is not None:
+            machine.WDT(timeout=_RELAXED_MS)  # made again, the chip's watchdog takes the new time
+            self._wdt = None
 
 
 class Board:
@@ -62,10 +71,12 @@ class Board:
         self.leds = Leds(NeoPixel(Pin(48), 4))
         self.wifi = network.WLAN(network.WLAN.IF_STA)
         self.nvs = esp32.NVS("till")
+        self.nvs_flash = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="nvs")[0]
         self.journal_flash = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="journal")[0]
         self.rng = Rng(os.urandom)
         self.watchdog = Watchdog()
         self.rtc = machine.RTC()
+        self.reset_cause = _RESETS[machine.reset_cause()]
         self.serial_number = machine.unique_id().hex().upper()
 
     def reset(self) -> None:

@@ -22,7 +22,8 @@ import asyncio
 import time
 from machine import Pin, SPI
 from till.core.errors import CardCollision, CardError, CardRemoved, CardTryAgain, ReaderError
-from till.drivers.pn532 import PN532, SPITransport
+from till.drivers.pn532 import PN532
+from till.drivers.pn532.spi import SPITransport
 
 spi = SPI(2, baudrate=5000000, polarity=0, phase=0, firstbit=SPI.LSB, sck=Pin(12), mosi=Pin(11), miso=Pin(13))
 cs = Pin(10, Pin.OUT, value=1)

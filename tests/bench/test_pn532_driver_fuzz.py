@@ -11,7 +11,8 @@ SOURCE = """
 import asyncio
 import till.drivers.flag as flag
 import till.drivers.pn532.reader as reader
-from till.drivers.pn532 import PN532, SPITransport, Target
+from till.drivers.pn532 import PN532, Target
+from till.drivers.pn532.spi import SPITransport
 
 class Clock:
     # Every look at the clock takes 3 ms, so that no deadline is waited for.

@@ -3,8 +3,9 @@ import asyncio
 import time
 
 from till.core.errors import CardCollision, CardOther, CardRemoved, CardTryAgain, InvalidValue, ReaderError
-from till.drivers.pn532 import PN532, SPITransport
+from till.drivers.pn532 import PN532
 from till.drivers.pn532.frame import LONGEST, ROOM, SIZE, opened, seal, sound
+from till.drivers.pn532.spi import SPITransport
 
 ACK = "0000ff00ff00"
 NACK = "01 0000ffff0000"

@@ -20,7 +20,8 @@ def count(data):
 """
 
 _OURS = """
-from till.drivers.pn532 import PN532, SPITransport, Target
+from till.drivers.pn532 import PN532, Target
+from till.drivers.pn532.spi import SPITransport
 HEADS = {7: memoryview(b"\\x00" + ACK), 13: memoryview(b"\\x00" + FRAME[:12])}
 REST = memoryview(FRAME)[12:]
 class Bus:

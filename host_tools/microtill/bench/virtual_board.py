@@ -112,11 +112,23 @@ class VirtualBoard:
         self._forget()
         self.pins.reset()
 
+    def soft_reset(self) -> None:
+        """Python restarts, the microcontroller does not: timers, waves and pin interrupts go, the watchdog runs on."""
+        for timer in self._timers.values():
+            timer.cancel()
+        for gpio in self._waves:
+            self._signal(gpio, "pwm", 0, 0)
+        watchdog = self._watchdog_due, self._watchdog_us
+        self._forget()
+        self._watchdog_due, self._watchdog_us = watchdog
+        self.pins.soft_reset()
+
     def _forget(self) -> None:
         self._spi: dict[int, _Spi] = {}
-        self._i2c: dict[int, tuple[Bus | None, int]] = {}
+        self._i2c: dict[int, tuple[Bus | None, int, int]] = {}
         self._uart: dict[int, tuple[Bus | None, int]] = {}
         self._received: dict[str, bytearray] = {}
+        self._receive_room: dict[str, int] = {}
         self._timers: dict[int, Due] = {}
         self._watchdog_due: Due | None = None
         self._watchdog_us = 0
@@ -243,11 +255,12 @@ class VirtualBoard:
         return 0, bytes(miso) if miso is not None else b"\xff" * len(data)
 
     def _i2c_open(self, host: int, data: memoryview) -> None:
-        frequency, scl, sda = struct.unpack("<IBB", data)
-        self._i2c[host] = (self._find("i2c", {"scl": scl, "sda": sda}), frequency)
+        frequency, timeout_us, scl, sda = struct.unpack("<IIBB", data)
+        self._i2c[host] = (self._find("i2c", {"scl": scl, "sda": sda}), frequency, timeout_us)
 
-    def _i2c_chip(self, host: int, address: int, n: int) -> I2cChip:
-        bus, frequency = self._i2c.get(host, (None, 1))
+    def _i2c_chip(self, host: int, address: int, n: int, reading: bool) -> I2cChip:
+        """The chip that acknowledges `address`. Raises Nack, and TimeoutError when it holds SCL low for too long."""
+        bus, frequency, timeout_us = self._i2c.get(host, (None, 1, 0))
         if bus is None:
             raise Nack
         seconds = (n + 1) * 9 / frequency
@@ -256,46 +269,66 @@ class VirtualBoard:
             if isinstance(chip, I2cChip) and chip.address == address:
                 if frequency > chip.fastest_hz:
                     self.violation(chip, f"clocked at {frequency} Hz, at most {chip.fastest_hz}")
+                held_us = chip.addressed(reading)
+                self.counts[bus.name]["seconds"] += min(held_us, timeout_us) / 1e6
                 if chip.name != bus.name:
-                    self.count(chip.name, n, seconds)
+                    self.count(chip.name, n, seconds + min(held_us, timeout_us) / 1e6)
+                if held_us > timeout_us:
+                    self.tell(chip.name, f"SCL low for {held_us} µs, the master waits {timeout_us}")
+                    raise TimeoutError
                 return chip
         raise Nack
 
     def _i2c_write(self, obj: int, data: memoryview) -> Answer:
         try:
-            return self._i2c_chip(obj >> 8, obj & 255, len(data)).write(bytes(data)), b""
+            return self._i2c_chip(obj >> 8, obj & 255, len(data), False).write(bytes(data)), b""
         except Nack:
             return -_ENODEV, b""
+        except TimeoutError:
+            return -_ETIMEDOUT, b""
 
     def _i2c_read(self, obj: int, data: memoryview) -> Answer:
         (n,) = struct.unpack("<H", data)
         try:
-            return 0, self._i2c_chip(obj >> 8, obj & 255, n).read(n)
+            return 0, self._i2c_chip(obj >> 8, obj & 255, n, True).read(n)
         except Nack:
             return -_ENODEV, b""
+        except TimeoutError:
+            return -_ETIMEDOUT, b""
 
     def _connect_uart(self, chip: UartChip) -> None:
         for bus in self.buses:
             if any(other is chip for other, _ in bus.chips):
 
                 def send(data: bytes, name: str = bus.name) -> None:
+                    self._count_uart(name, chip.name, len(data))
                     buffer = self._received.setdefault(name, bytearray())
-                    if len(buffer) + len(data) > _UART_BUFFER:
-                        self._board_violation(f"{name}: receive buffer overran")
-                    buffer += data[: _UART_BUFFER - len(buffer)]
+                    room = self._receive_room.get(name, _UART_BUFFER)
+                    if len(buffer) + len(data) > room:
+                        self._board_violation(f"{name}: receive buffer of {room} overran")
+                    buffer += data[: room - len(buffer)]
 
                 chip.send = send
 
+    def _count_uart(self, bus: str, chip: str, octets: int) -> None:
+        """Octets in one direction, at the speed that the firmware opened the bus with."""
+        baudrate = next((rate for wire, rate in self._uart.values() if wire and wire.name == bus), 1)
+        for name in {bus, chip}:
+            self.count(name, octets, octets * 10 / baudrate)
+
     def _uart_open(self, host: int, data: memoryview) -> None:
-        baudrate, tx, rx = struct.unpack("<IBB", data)
-        self._uart[host] = (self._find("uart", {"tx": tx, "rx": rx}), baudrate)
+        baudrate, room, tx, rx = struct.unpack("<IHBB", data)
+        bus = self._find("uart", {"tx": tx, "rx": rx})
+        self._uart[host] = (bus, baudrate)
+        if bus:
+            self._receive_room[bus.name] = room
 
     def _uart_write(self, host: int, data: memoryview) -> None:
         bus, baudrate = self._uart.get(host, (None, 1))
         if bus:
-            self.count(bus.name, len(data), len(data) * 10 / baudrate)
             for chip, _ in bus.chips:
                 if isinstance(chip, UartChip):
+                    self._count_uart(bus.name, chip.name, len(data))
                     chip.receive(bytes(data), baudrate)
 
     def _uart_buffer(self, host: int) -> bytearray:

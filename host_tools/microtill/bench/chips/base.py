@@ -93,6 +93,13 @@ class I2cChip(Chip):
     address = 0
     fastest_hz = 400_000
 
+    def addressed(self, reading: bool) -> int:
+        """A transfer to this chip begins; returns for how many microseconds it holds SCL low in it, or raises Nack.
+
+        A master that waits less gives the transfer up, and neither `write` nor `read` is called.
+        """
+        return 0
+
     def write(self, data: bytes) -> int:
         """Master writes; returns how many bytes were acknowledged."""
         raise NotImplementedError
