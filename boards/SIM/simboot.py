@@ -1,7 +1,10 @@
 # Starts the firmware process: `micropython simboot.py SIM_IMAGE BUS_FD EVENTS_FD`; all else is in the bench's greeting.
 # Replaced are `machine network esp32 socket time` and asyncio's clock; then the image (or a script) runs as on a
-# device.
+# device. On a board with a serial port its own files run instead (simrepl), and Ctrl-C waits for them.
 import sys
+from micropython import kbd_intr
+
+kbd_intr(-1)
 
 sys.path[:] = [".frozen"]
 import socket  # the port's own two, under other names for those that stand in front of them
@@ -20,13 +23,14 @@ def _mount(path, where):
     with open(path, "rb") as f:
         f.readinto(image)
     vfs.mount(vfs.VfsRom(memoryview(image)), where)
+    return image
 
 
 def _start(sim_image, bus_fd, events_fd):
     # Put the simulated modules in place; returns what to run.
     import json
 
-    _mount(sim_image, "/sim")
+    image = _mount(sim_image, "/sim")
     sys.path[:] = ["/sim", ".frozen"]
     import simbus
 
@@ -42,6 +46,11 @@ def _start(sim_image, bus_fd, events_fd):
     if hello["image"]:
         _mount(hello["image"], "/rom")
     sys.argv[:] = []
+    if hello["files"]:
+        __import__("simrepl")
+        simbus.image = image  # what runs in it must outlive its mount, which is not for the board's owner to see
+        __import__("vfs").umount("/sim")
+        return hello["raw"]
     sys.path[:] = hello["path"]
     return hello["run"]
 
@@ -58,8 +67,14 @@ del _start, _mount, time, socket
 import gc
 
 gc.collect()
-for _file in _files:
-    if _file.endswith(".py"):
-        _run(_file)
-    else:
-        __import__(_file)
+if isinstance(_files, bool):
+    sys.modules["simrepl"].begin(globals(), _files)
+    for _name in ("_files", "_run", "gc", "kbd_intr", "sys", "_name"):
+        globals().pop(_name)
+else:
+    kbd_intr(3)
+    for _file in _files:
+        if _file.endswith(".py"):
+            _run(_file)
+        else:
+            __import__(_file)

@@ -1,6 +1,7 @@
 """The owner's side of the bench: starts the bench process, which starts the firmware, and commands both."""
 
 import contextlib
+import os
 import queue
 import socket
 import subprocess
@@ -77,7 +78,8 @@ class Bench:
     `bssid`, `slow_ms`, `up`; None is `ACCESS_POINT`. `wiring`: another wiring.toml. `chip_path`: folders of your own
     chips' modules. `heap`: bytes, beside the image. `power`: False leaves it switched off. `seed`: of the die that
     decides how flash and NVS are torn. `unique_id`: of the microcontroller, 12 hex digits. `cards`: file that keeps the
-    cards' counters (None: `state` does); benches that share an acquirer share it.
+    cards' counters (None: `state` does); benches that share an acquirer share it. `serial`: the board gets a serial
+    port, True or the path of a link to it, and runs the files in its `vfs` partition instead of an image.
     """
 
     def __init__(
@@ -97,9 +99,12 @@ class Bench:
         power: bool = True,
         seed: int = 1,
         unique_id: str = "02005e100001",
+        serial: bool | str | PathLike = False,
         cards: str | PathLike | None = None,
     ):
-        if image is None and script is None:
+        if serial and (image or script):
+            raise ValueError("with a serial port the board runs its own files")
+        if image is None and script is None and not serial:
             image = build_image(board)
         config = {
             "board": board,
@@ -117,6 +122,7 @@ class Bench:
             "path": [str(Path(p).resolve()) for p in path],
             "chip_path": [str(Path(p).resolve()) for p in chip_path],
             "heap": heap,
+            "serial": {"link": None if serial is True else os.path.abspath(serial)} if serial else None,
         }
         ours, theirs = socket.socketpair()
         self._process = subprocess.Popen(
@@ -194,6 +200,20 @@ class Bench:
     def console_lines(self) -> list[str]:
         """Every line the firmware printed, since the bench started (at most 10,000)."""
         return self._ask("console", since=0)["lines"]
+
+    # The serial port, of a bench that has one
+
+    def port(self) -> str | None:
+        """Path of the serial port as tools open it (another one each time it is plugged in); None without a cable."""
+        return self._ask("port")["path"]
+
+    def unplug(self, after_bytes: int | None = None) -> None:
+        """Pull the cable now, or when the computer has sent so many bytes more; what follows them is lost."""
+        self._ask("unplug", after=after_bytes)
+
+    def plug(self) -> None:
+        """Put the cable in (again)."""
+        self._ask("plug")
 
     # Power, time, network
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from microtill.paths import BOARDS, micropython
 
 HEAP = 256 * 1024
+PSRAM_HEAP = 4 << 20  # of a board that runs files: the collector has most of the PSRAM, and objects are larger here
 # What the simulation itself takes of the heap, so that the firmware has HEAP to itself: boards/SIM, and the pins, buses
 # and other peripherals of a board, which on a device are no objects of the heap (a test measures it).
 SIM_HEAP = 44 * 1024
@@ -17,9 +18,9 @@ CONSOLE_LINES = 10_000
 
 
 class Firmware:
-    """One life of the firmware, from power-on or reset to its end."""
+    """One life of the firmware, from power-on or reset to its end. `prompt`: MicroPython's, when its files have run."""
 
-    def __init__(self, sim: Path, heap: int):
+    def __init__(self, sim: Path, heap: int, prompt: bool = False):
         self.bus, bus = socket.socketpair()
         self.events, events = socket.socketpair()
         for ours in (self.bus, self.events):
@@ -29,13 +30,18 @@ class Firmware:
         events.setblocking(False)  # the flag belongs to the open description: the firmware inherits it
         self.events.setblocking(False)
         boot = BOARDS / "SIM" / "simboot.py"
+        environment = dict(os.environ, MICROPYPATH=".frozen", TZ="UTC")
+        environment.pop("HOME", None)  # where the port's prompt would keep its history
         self.process = subprocess.Popen(
-            [micropython(), "-X", f"heapsize={heap}", boot, sim, str(bus.fileno()), str(events.fileno())],
+            [
+                *(micropython(), "-X", f"heapsize={heap}", *(["-i"] if prompt else [])),
+                *(boot, sim, str(bus.fileno()), str(events.fileno())),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=[bus.fileno(), events.fileno()],
-            env=dict(os.environ, MICROPYPATH=".frozen", TZ="UTC"),
+            env=environment,
             start_new_session=True,  # a Ctrl-C on the desk is not the firmware's
         )
         bus.close()

@@ -41,6 +41,10 @@ class Pins:
             for gpio in range(n):
                 self._update(gpio, None)
 
+    def soft_reset(self) -> None:
+        """Only the interrupts go: the ESP32 port leaves modes and levels as they are."""
+        self._trigger = [0] * len(self._trigger)
+
     def greet(self) -> None:
         """Tell every chip the levels of its pins, as its supply rises."""
         for gpio, taps in enumerate(self._taps):

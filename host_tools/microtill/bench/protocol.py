@@ -45,6 +45,8 @@ class Op(IntEnum):
     WLAN = 33
     RESOLVE = 34
     SYNC = 35
+    STAGE = 36
+    FLASH_REST = 37
 
 
 class Event(IntEnum):

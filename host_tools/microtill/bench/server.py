@@ -15,11 +15,13 @@ from typing import Any
 from microtill.bench import cards
 from microtill.bench.clock import Clock
 from microtill.bench.control import Decoder, encode
-from microtill.bench.firmware import HEAP, SIM_HEAP, Console, Firmware, image_room
+from microtill.bench.firmware import HEAP, PSRAM_HEAP, SIM_HEAP, Console, Firmware, image_room
+from microtill.bench.prompt import Prompt
 from microtill.bench.protocol import ANSWER, EVENT, EVENTS_WAIT, REQUEST, Event, Op
 from microtill.bench.relay import Network
+from microtill.bench.serial_port import SerialPort
 from microtill.bench.storage import Storage
-from microtill.bench.virtual_board import HARD_RESET, PWRON_RESET, SOFT_RESET, Answer, VirtualBoard
+from microtill.bench.virtual_board import HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RESET, Answer, VirtualBoard
 from microtill.bench.wlan import AccessPoint, Wlan
 from microtill.paths import BOARDS, FIRMWARE
 
@@ -29,9 +31,18 @@ _BUSY = 500  # requests taken in before the loop looks at anything else
 _BACKLOG = 64 << 20  # an owner that stops reading loses notifications beyond this
 _EIO = 5
 _HELD_S = 0.005
+_STRIKE_S = 0.001  # how often a Ctrl-C that has to wait is tried again
+_TYPED = 64 << 10  # octets the firmware has not read, beyond which the serial port takes none
 _HELD_INTERRUPTS = 8  # beyond a full stream; the ESP32's own queue is no longer
 _RTC_MEMORY = 2048
 _UNKNOWN_HOST = 202  # EAI_FAIL, as lwIP numbers it
+_STAGE_FILES = 1
+# What the chip's ROM says at a reset.
+_ROM = {
+    PWRON_RESET: b"ESP-ROM:esp32s3-20210327\r\nrst:0x1 (POWERON),boot:0x8 (SPI_FAST_FLASH_BOOT)\r\n",
+    HARD_RESET: b"ESP-ROM:esp32s3-20210327\r\nrst:0xc (RTC_SW_CPU_RST),boot:0x8 (SPI_FAST_FLASH_BOOT)\r\n",
+    WDT_RESET: b"ESP-ROM:esp32s3-20210327\r\nrst:0x7 (TG0WDT_SYS_RST),boot:0x8 (SPI_FAST_FLASH_BOOT)\r\n",
+}
 
 
 class CommandError(Exception):
@@ -52,7 +63,15 @@ class Server:
         self.unique_id = bytes.fromhex(config["unique_id"]).hex()
         board = BOARDS / config["board"]
         self.path = [str(FIRMWARE), str(board), *config["path"]]
-        self.heap = config["heap"] or HEAP
+        self.port: SerialPort | None = None
+        self.prompt: Prompt | None = None
+        if config["serial"]:
+            link = config["serial"]["link"]
+            name = f"{config['board']} on the bench"
+            self.port = SerialPort(Path(link) if link else None, self._watch, self._from_computer)
+            self.prompt = Prompt(name, self._type_in, self._drain_bus, lambda: self.storage.in_file)
+        self._cable = True
+        self.heap = config["heap"] or (PSRAM_HEAP if self.port else HEAP)
         self.firmware: Firmware | None = None
         self.console = Console()
         self.exit_status: int | None = None
@@ -93,6 +112,7 @@ class Server:
             Op.RESET: self._reset,
             Op.RTC_SET: self._rtc_set,
             Op.RTC_MEMORY: self._rtc_memory_access,
+            Op.STAGE: self._stage,
         }
 
     def run(self) -> None:
@@ -105,22 +125,25 @@ class Server:
                 if self._held and self.firmware:
                     wait = _HELD_S if wait is None else min(wait, _HELD_S)
                     self._event(b"")
-                for key, mask in self.selector.select(wait):
+                for key, mask in self.selector.select(self._serial_wait(wait)):
                     if self.selector.get_map().get(key.fd) is key and self._running:
                         key.data(mask)
                 self.clock.run_due()
                 self._carry_out_restart()
+                self._serve_serial()
                 while self._changed:  # once a round, however many rows of a picture came in it
                     name = self._changed.pop()
                     self.notify("changed", chip=name, seen=self.board.chips[name].seen())
         finally:
             if self.firmware:
                 self.firmware.kill()
+            if self.port:
+                self.port.unplug()
             self.network.close()
             self.storage.close()
 
-    def _watch(self, sock: socket.socket, mask: int, call: Callable[[int], None]) -> None:
-        watched = sock.fileno() in self.selector.get_map()
+    def _watch(self, sock: socket.socket | int, mask: int, call: Callable[[int], None]) -> None:
+        watched = sock in self.selector.get_map()
         if not mask:
             if watched:
                 self.selector.unregister(sock)
@@ -130,7 +153,7 @@ class Server:
             self.selector.register(sock, mask, call)
 
     def _unwatch(self, sock: socket.socket) -> None:
-        if sock.fileno() in self.selector.get_map():
+        if sock in self.selector.get_map():
             self.selector.unregister(sock)
 
     # Power and the firmware process
@@ -141,6 +164,8 @@ class Server:
         self.powered = True
         self._rtc_us = -self.clock.now_us()
         self.board.power_on()
+        if self.port and self._cable:
+            self.port.plug()
         self._spawn(PWRON_RESET)
 
     def power_cut(self) -> None:
@@ -149,6 +174,8 @@ class Server:
             raise CommandError("the power is off")
         self.powered = False
         self._kill()
+        if self.port:
+            self.port.unplug()  # the chip's own USB
         self._rtc_memory = b""
         self.storage.cut_in = None
         self._stop_peripherals()
@@ -167,10 +194,20 @@ class Server:
         if not self.powered:
             return
         self._kill()
+        if cause == SOFT_RESET and self.prompt:
+            self._soft_reset()
+            return
         self._stop_peripherals()
         self.board.restart()
         self.board.tell("bench", f"reset, cause {cause}")
         self._spawn(cause)
+
+    def _soft_reset(self) -> None:
+        """Python ends and starts again; the microcontroller, its radio and its clock run on."""
+        self._print(b"MPY: soft reboot\r\n")
+        self.board.soft_reset()
+        self.board.tell("bench", "soft reset")
+        self._spawn(SOFT_RESET)
 
     def _stop_peripherals(self) -> None:
         assert self.wlan
@@ -184,8 +221,15 @@ class Server:
         self._held.clear()
         self._typed.clear()
         self.firmware = firmware = Firmware(
-            self.sim, self.heap + SIM_HEAP + image_room(self.sim) + image_room(self.image)
+            self.sim,
+            self.heap + SIM_HEAP + image_room(self.sim) + image_room(self.image),
+            prompt=self.prompt is not None,
         )
+        if self.prompt:
+            if cause != SOFT_RESET:
+                self.prompt.raw = False
+                self._print(_ROM[cause])
+            self.prompt.started(firmware.process.pid)
         self.selector.register(firmware.bus, selectors.EVENT_READ, self._on_bus)
         self.selector.register(firmware.events, selectors.EVENT_READ, self._on_events)
         self.selector.register(firmware.stdout, selectors.EVENT_READ, self._on_console)
@@ -211,9 +255,16 @@ class Server:
         self.firmware.process.wait()
         self._drain_console()
         firmware = self._let_go()
-        self._print(self.console.flush())
+        if not self.prompt:
+            self._tell_lines(self.console.flush())
         self.exit_status = firmware.close()
-        self.notify("exit", status=self.exit_status)
+        if not self.prompt:
+            self.notify("exit", status=self.exit_status)
+        elif self.exit_status < 0:  # a crash
+            self.board.tell("bench", f"the firmware was ended by signal {-self.exit_status}")
+            self.restart(HARD_RESET)
+        else:
+            self._soft_reset()
 
     # Requests of the firmware
 
@@ -321,6 +372,7 @@ class Server:
             path, run = self.path, [self.script]
         else:
             path, run = ["/rom"], ["boot", "main"]
+        raw = bool(self.prompt and self.prompt.raw)
         return 0, json.dumps(
             {
                 "clock": self.clock.state(),
@@ -328,6 +380,8 @@ class Server:
                 "path": [*path, ".frozen"],
                 "image": str(self.image) if self.image else "",
                 "run": run,
+                "files": self.prompt is not None,
+                "raw": raw,
                 "reset_cause": self.resets[-1],
                 "unique_id": self.unique_id,
             }
@@ -335,6 +389,12 @@ class Server:
 
     def _reset(self, soft: int, _data: memoryview) -> None:
         self.restart(SOFT_RESET if soft else HARD_RESET)
+
+    def _stage(self, stage: int, _data: memoryview) -> Answer:
+        assert self.prompt
+        self._drain_console()
+        (self.prompt.files if stage == _STAGE_FILES else self.prompt.booted)()
+        return 0, b""
 
     def _rtc_set(self, _obj: int, data: memoryview) -> None:
         self._rtc_us = int.from_bytes(data, "little", signed=True)
@@ -373,20 +433,35 @@ class Server:
         assert self.firmware
         if not self._drain_console():
             # It closed its console, most likely by ending; what it still asked of the bus comes first.
-            self.selector.unregister(self.firmware.stdout)
+            with contextlib.suppress(KeyError):
+                self.selector.unregister(self.firmware.stdout)
 
     def _drain_console(self) -> bool:
         """Take in what was printed; False at the end of it."""
         assert self.firmware
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self.firmware.stdout, 65536):
-                self._print(self.console.feed(data))
-            return False
+                self._print(self.prompt.shown(data) if self.prompt else data)
+                if self.port and self.port.full:
+                    with contextlib.suppress(KeyError):
+                        self.selector.unregister(self.firmware.stdout)
+                    break
+            else:
+                return False
         return True
 
-    def _print(self, lines: list[str]) -> None:
+    def _print(self, data: bytes) -> None:
+        if self.port:
+            self.port.write(data)
+        self._tell_lines(self.console.feed(data))
+
+    def _tell_lines(self, lines: list[str]) -> None:
         for line in lines:
             self.notify("console", line=line)
+
+    def _type_in(self, data: bytes) -> None:
+        self._typed += data
+        self._type()
 
     def _type(self, _mask: int = 0) -> None:
         firmware = self.firmware
@@ -404,6 +479,32 @@ class Server:
             self.selector.register(firmware.stdin, selectors.EVENT_WRITE, self._type)
         elif not self._typed and registered:
             self.selector.unregister(firmware.stdin)
+
+    # The serial port
+
+    def _from_computer(self, data: bytes) -> None:
+        assert self.prompt
+        if self.powered:
+            self.prompt.typed(data)
+
+    def _drain_bus(self) -> None:
+        if self.firmware:
+            self._on_bus(0)
+
+    def _serial_wait(self, wait: float | None) -> float | None:
+        waits = [wait, self.port.wait() if self.port else None]
+        waits.append(_STRIKE_S if self.prompt and self.prompt.waiting else None)
+        return min((w for w in waits if w is not None), default=None)
+
+    def _serve_serial(self) -> None:
+        if not self.port or not self.prompt:
+            return
+        self.port.tick()
+        self.prompt.strike()
+        self.port.pause(len(self._typed) >= _TYPED)
+        firmware = self.firmware
+        if firmware and not self.port.full and firmware.stdout not in self.selector.get_map():
+            self.selector.register(firmware.stdout, selectors.EVENT_READ, self._on_console)
 
     # The owner
 
@@ -529,8 +630,10 @@ class Server:
     def do_console_write(self, text: str) -> None:
         if not self.firmware:
             raise CommandError("the firmware is not running")
-        self._typed += text.encode()
-        self._type()
+        if self.prompt:
+            self.prompt.typed(text.encode())
+        else:
+            self._type_in(text.encode())
 
     def do_console(self, since: int) -> dict:
         first = self.console.total - len(self.console.lines)
@@ -546,6 +649,27 @@ class Server:
             raise CommandError("after must be 1 or more")
         else:
             self.storage.cut_in = after
+
+    def do_port(self) -> dict:
+        return {"path": self._port().path, "link": str(self._port().link or ""), "taken": self._port().taken}
+
+    def do_plug(self) -> None:
+        self._cable = True
+        if self.powered:
+            self._port().plug()
+
+    def do_unplug(self, after: int | None) -> None:
+        if after is not None and after < 1:
+            raise CommandError("after must be 1 or more")
+        if not self._port().path:
+            raise CommandError("no cable is plugged in")
+        self._cable = after is not None
+        self._port().unplug(after)
+
+    def _port(self) -> SerialPort:
+        if not self.port:
+            raise CommandError("this bench has no serial port")
+        return self.port
 
     def do_reset(self) -> None:
         if not self.powered:

@@ -21,8 +21,8 @@ class World:
 
     `acquirer=False`: a terminal alone; one that runs already is used and left running. `state`: folder of the
     terminal's flash (None: forgotten at the end). `data_dir`: the acquirer's (None: a fresh one with the demo
-    merchant). `heap`: the terminal's, bytes beside the image. The cards belong to the acquirer's test issuers: their
-    counters are kept beside its database.
+    merchant). `heap`: the terminal's, bytes beside the image. `serial`: as `Bench`'s. The cards belong
+    to the acquirer's test issuers: their counters are kept beside its database.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class World:
         speed: float = 1.0,
         image: Path | None = None,
         heap: int | None = None,
+        serial: bool | Path = False,
     ):
         self.acquirer: AcquirerProcess | None = acquirer if isinstance(acquirer, AcquirerProcess) else None
         self._own_acquirer = acquirer is True
@@ -50,6 +51,7 @@ class World:
                 hosts=self.acquirer.hosts if self.acquirer else {},
                 access_points=[{"ssid": NETWORK, "password": PASSWORD}],
                 heap=heap,
+                serial=serial,
                 cards=self.acquirer.home.path / "cards.json" if self.acquirer else None,
             )
         except BaseException:
