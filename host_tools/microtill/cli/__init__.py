@@ -21,6 +21,7 @@ COMMANDS = {
     "sim": "microtill.cli.sim:sim",
     "acquirer": "microtill.cli.acquirer:app",
     "image": "microtill.cli.image:image",
+    "flash": "microtill.cli.flash:flash",
 }
 
 _POSIX_ONLY = frozenset({"fcntl", "grp", "pty", "resource", "termios", "tty"})

@@ -1,0 +1,136 @@
+"""`microtill flash`: the firmware onto boards, several at once."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from microtill.cli import common
+from microtill.device import flashing, ports
+from microtill.device.errors import DeviceError, UsageError
+from microtill.device.flashing import Outcome, Wishes
+from microtill.device.texts import t
+
+_JOBS = 8
+# Stages that a person has to do something about: said also where no bar is watched.
+_ASKING = frozenset({"flash.consent", "flash.trusting", "flash.waiting"})
+
+PortsOption = Annotated[
+    list[str] | None,
+    typer.Option("--port", "-p", help=t("option.ports"), autocompletion=common.complete_port),
+]
+JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help=t("option.jobs"))]
+
+
+def flash(
+    port: PortsOption = None,
+    every: common.AllOption = False,
+    jobs: JobsOption = _JOBS,
+    board: Annotated[str | None, typer.Option(help=t("option.board"))] = None,
+    trust: Annotated[Path | None, typer.Option(help=t("option.trust"))] = None,
+    force_unsettled: Annotated[
+        str | None,
+        typer.Option("--force-unsettled", help=t("option.force_unsettled", words=f'"{flashing.UNSETTLED_WORDS[0]}"')),
+    ] = None,
+    wait: Annotated[float, typer.Option(min=0, max=600, help=t("option.wait"))] = flashing.BACK_SECONDS,
+    dry_run: common.DryRunOption = False,
+    as_json: common.JsonOption = False,
+    language: common.LanguageOption = None,
+) -> None:
+    """Put the firmware on boards."""
+    with common.command(as_json, language) as out:
+        wishes = Wishes(board, force_unsettled, _read(trust) if trust else None, wait, dry_run)
+        wishes.check()
+        chosen = choose(port, every)
+        with out.progress() as bars:
+
+            def one(item: ports.Port) -> Outcome:
+                watch = BarWatch(out, bars.add(item.path, 1), item.path)
+                try:
+                    done = flashing.flash(item, wishes, watch)
+                except DeviceError as e:
+                    watch.end(e.what)
+                    raise
+                watch.end(" · ".join(_summary(done)))
+                return done
+
+            results = common.on_each(chosen, one, jobs)
+        for item, done in results:
+            if isinstance(done, DeviceError):
+                if not out.as_json:
+                    common.tell(out, done, item.path if len(chosen) > 1 else "")
+            elif done.foreign:
+                out.warn(f"{item.path}: " + t("flash.foreign", files=", ".join(done.foreign)))
+        out.result([as_result(item, done) for item, done in results])
+        common.end(results)
+
+
+class BarWatch:
+    """Shows on a bar how a device is getting on."""
+
+    def __init__(self, out: common.Output, bar: common.Bar, name: str):
+        self._out = out
+        self._bar = bar
+        self._name = name
+        self._total = 0
+
+    def stage(self, text: str, **fields: object) -> None:
+        said = t(text, **fields)
+        self._bar.step(0, said)
+        if text in _ASKING:
+            self._out.warn(f"{self._name}: {said}")
+
+    def total(self, amount: int) -> None:
+        self._total += amount
+        self._bar.total(max(self._total, 1))
+
+    def step(self, amount: int) -> None:
+        self._bar.step(amount)
+
+    def end(self, note: str) -> None:
+        self._bar.end(note)
+
+
+def choose(names: Sequence[str] | None, every: bool) -> list[ports.Port]:
+    """The ports a command works on, none of them twice. DeviceError as ports.select."""
+    if not names:
+        return ports.select(None, every)
+    if every:
+        raise UsageError("error.port_and_all")
+    return list({port.path: port for port in map(ports.named, names)}.values())
+
+
+def as_result(port: ports.Port, done: object) -> dict[str, Any]:
+    """What was done to one device, or why not, for programs."""
+    if isinstance(done, DeviceError):
+        return {"port": port.path, **common.problem(done)}
+    return {"ok": True, **asdict(done)}  # pyright: ignore[reportArgumentType] - a dataclass, such as Outcome
+
+
+def _summary(done: Outcome) -> list[str]:
+    who = " ".join(word for word in (done.board, done.tid or done.serial) if word)
+    if done.dry_run and done.state not in ("", "blank", "trusted"):
+        return [who, t("flash.would_by_word", version=done.version, hash=done.hash[:16] or "?")]
+    numbers: dict[str, Any] = {
+        "written": len(done.written),
+        "removed": len(done.removed),
+        "unchanged": done.unchanged,
+        "kilobytes": -(-done.bytes // 1024),
+    }
+    if done.dry_run:
+        return [who, t("flash.would", **numbers)]
+    said = [who, t("flash.done", **numbers) if done.written else t("flash.same", count=done.unchanged)]
+    said.append(t("flash.answers", version=done.version, selftest=done.selftest))
+    if done.fingerprint:
+        said.append(t("flash.fingerprint", fingerprint=done.fingerprint))
+    return [*said, t("flash.took", seconds=f"{done.seconds:.1f}")]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, UnicodeError) as e:
+        detail = e.strerror if isinstance(e, OSError) else None
+        raise UsageError("error.cannot_read", path=path, detail=detail or str(e)[:80]) from e
