@@ -76,7 +76,7 @@ class BarWatch:
         self._name = name
         self._total = 0
 
-    def stage(self, text: str, **fields: object) -> None:
+    def stage(self, text: str, **fields: Any) -> None:
         said = t(text, **fields)
         self._bar.step(0, said)
         if text in _ASKING:

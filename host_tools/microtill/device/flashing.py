@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from microtill.device import flashing_texts as _texts  # noqa: F401 - what it says
 from microtill.device import trust as trust_file
@@ -63,7 +63,7 @@ _ERROR_LINE = re.compile(r"[A-Za-z_.]*(Error|Exception|Interrupt)\b.*")
 class Watch(Protocol):
     """Hears how it goes; may be called from any thread."""
 
-    def stage(self, text: str, **fields: object) -> None:
+    def stage(self, text: str, **fields: Any) -> None:
         """`text`: key of what is being done now."""
         ...
 
@@ -79,7 +79,7 @@ class Watch(Protocol):
 class Quiet:
     """Watches nothing."""
 
-    def stage(self, text: str, **fields: object) -> None: ...
+    def stage(self, text: str, **fields: Any) -> None: ...
 
     def total(self, amount: int) -> None: ...
 

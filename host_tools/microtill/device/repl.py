@@ -318,7 +318,7 @@ class Repl:
         return found
 
     def restart(self) -> None:
-        """Restart the board as its reset button does; the prompt is gone then, and a port of the chip's own goes too."""
+        """Restart the board as its reset button does: the prompt goes, and so does a port of the chip's own."""
         assert self._transport
         with contextlib.suppress(NoAnswer), self._typed():  # whether it came up again is for the caller to see
             self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
