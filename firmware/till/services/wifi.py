@@ -59,8 +59,6 @@ class Wifi:
                 await asyncio.sleep_ms(_POLL_MS)
                 continue
             self.up.clear()
-            if not self.reason:
-                self.reason = "reason.no_wifi"
             networks = self._networks()
             if not networks:
                 self.reason = "reason.no_wifi"
@@ -81,6 +79,8 @@ class Wifi:
 
     async def _join(self, ssid, password) -> bool:
         wlan = self._wlan
+        if self.reason in ("", "reason.no_wifi"):
+            self.reason = "reason.connecting"
         try:
             wlan.disconnect()
             wlan.connect(ssid, password)
@@ -98,6 +98,6 @@ class Wifi:
                 wlan.disconnect()
                 return False
             await asyncio.sleep_ms(_POLL_MS)
-        self.reason = "reason.timeout"
+        self.reason = "reason.wifi_silent"
         wlan.disconnect()
         return False

@@ -246,6 +246,7 @@ wifi_password Wrong Wi-Fi password
 wifi_not_found Wi-Fi not found
 wifi_refused Wi-Fi refused
 wifi_weak Wi-Fi too weak
+wifi_silent Wi-Fi does not answer
 name_not_found Host name not found
 refused Host refused
 timeout No answer from host

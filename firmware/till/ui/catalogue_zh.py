@@ -242,6 +242,7 @@ wifi_password 无线网络密码错误
 wifi_not_found 找不到该无线网络
 wifi_refused 无线网络拒绝连接
 wifi_weak 无线网络信号太弱
+wifi_silent 无线网络没有应答
 name_not_found 找不到主机名
 refused 主机拒绝连接
 timeout 主机没有应答
