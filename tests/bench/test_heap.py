@@ -93,7 +93,7 @@ def test_a_merchants_terminal_takes_a_new_ticket(world, play):
     desk = Acquirer(
         f"https://127.0.0.1:{world.acquirer.port}",
         home.ca.certificate_pem.decode(),
-        world.acquirer.credential,
+        world.acquirer.session,
         home.config.hosts[0],
     )
     ticket = desk.ticket(world.console.request("key_request")["token"], world.acquirer.tid)

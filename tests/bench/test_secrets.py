@@ -111,7 +111,7 @@ def test_a_whole_run_leaves_no_secret(tmp_path):
         where = {"console": "\n".join(world.bench.console_lines()).encode()}
         home = Path(world.acquirer.home.path)
         secrets = json.loads((home / "secrets.json").read_text("utf-8"))
-        credential = world.acquirer.credential
+        session = world.acquirer.session
         world.bench.power_cut()
         for path in (*state.rglob("*"), *home.glob("*.db*"), *home.glob("*.log")):
             if path.is_file():
@@ -122,8 +122,8 @@ def test_a_whole_run_leaves_no_secret(tmp_path):
     assert {"flash.bin", "nvs", "acquirer.db", "acquirer.log"} <= where.keys()
     wanted = {f"PAN …{pan[-4:]}": pan_forms(pan) for pan in PANS}
     wanted["Wi-Fi password"] = forms(PASSWORD.encode())
-    wanted["provisioning credential"] = forms(credential.encode())
-    for name in ("bdk", "pan_key", "token_key"):
+    wanted["session token"] = forms(session.encode())
+    for name in ("bdk", "pan_key", "token_key", "code_key", "totp_key"):
         wanted[name] = forms(bytes.fromhex(secrets[name]))
     assert found(where, wanted) == []
     # The last four digits are there: the search looked at what the run wrote.

@@ -14,7 +14,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from microtill.acquirer.database import HEAD, Base, Database, DatabaseError, Terminal, alembic_config, next_counter
+from microtill.acquirer.database import HEAD, Database, DatabaseError, alembic_config, next_counter
+from microtill.acquirer.tables import Base, Terminal
 from sqlalchemy import inspect, select, text
 from sqlalchemy.dialects import postgresql
 from support.acquirer import local_acquirer, new_card

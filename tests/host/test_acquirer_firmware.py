@@ -5,10 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
+from microtill.acquirer.problems import Problem
 from microtill.acquirer.process import DEMO_MID, DEMO_NAME
-from microtill.acquirer.service import Problem
-from microtill.acquirer.tickets import TicketOffice
-from support.acquirer import local_acquirer, new_card
+from support.acquirer import TECHNICIAN, local_acquirer, new_card
 from support.port import Port, PortRaised
 from support.terminal import b64, tlv, unb64
 
@@ -115,9 +114,7 @@ def local():
 def unit(local):
     with Port(SOURCE, heap="1M", extra_path=str(FAKES)) as port:
         assert port.call("begin", local.home.trust) == local.home.config.name
-        office = TicketOffice(local.home, local.running.database, local.running.log)
-        credential = local.running.admin.add_credential("firmware")
-        ticket = office.issue(credential, TID, port.call("key_request"))
+        ticket = local.running.office.issue(TECHNICIAN, TID, port.call("key_request")).ticket
         assert port.call("install", ticket, int(time.time())) == [DEMO_MID, DEMO_NAME, "000001"]
         yield port
 

@@ -86,7 +86,7 @@ def test_token_is_the_merchants_own_name_for_a_card(acquirer, terminal):
     acquirer.add_merchant("898210154110077", "Other shop")
     acquirer.add_terminal("77000001", "898210154110077")
     other = Terminal(acquirer.port, acquirer.ca_der, acquirer.trust, serial="SIM-77")
-    other.ask_ticket(acquirer.credential, "77000001")
+    other.ask_ticket(acquirer.session, "77000001")
     tokens = [t.send(t.sale(100, new_card()))["token"] for t in (terminal, terminal, other)]
     assert tokens[0] == tokens[1] != tokens[2]
     other.close()
@@ -198,7 +198,7 @@ def test_same_seq_other_message_is_refused_with_an_alarm(acquirer, terminal):
     terminal.send(sale)
     other = terminal.sign(sale.payload | {"fw": "0.1.1"})
     assert refused(terminal.send(other), "call", "94")
-    assert alarms(acquirer, terminal) == ["seq_reused"]
+    assert alarms(acquirer, terminal) == ["seq_reused", "flagged"]
     assert terminal.send(sale)["outcome"] == "approved", "the stored answer stands"
 
 
@@ -218,8 +218,10 @@ def test_journal_may_not_shrink_nor_change(acquirer, terminal):
     assert refused(terminal.send(terminal.plain("echo")), "call", "96")
     terminal.n, terminal.head = n - 1, "0" * 64
     assert refused(terminal.send(terminal.plain("echo")), "call", "96")
-    assert alarms(acquirer, terminal) == ["journal", "journal"]
+    assert alarms(acquirer, terminal) == ["journal", "flagged", "journal"]
     terminal.n, terminal.head = n, head
+    assert refused(terminal.send(terminal.plain("echo")), "call", "97"), "until an administrator has looked"
+    acquirer.clear_terminal(terminal.ticket["tid"])
     assert terminal.send(terminal.plain("echo"))["outcome"] == "approved"
 
 
@@ -339,7 +341,7 @@ def renew(acquirer, terminal, mode=None) -> None:
 
     terminal.key, terminal.ecdh = ECKey.generate_key("P-256"), ECKey.generate_key("P-256")
     terminal.nonce = b64(secrets.token_bytes(16))
-    terminal.ask_ticket(acquirer.credential, terminal.ticket["tid"], mode=mode)
+    terminal.ask_ticket(acquirer.session, terminal.ticket["tid"], mode=mode)
 
 
 # -- standing ----------------------------------------------------------------------------------------------------------
@@ -364,7 +366,7 @@ def test_suspended_merchant_sells_nothing(acquirer):
     acquirer.add_merchant(mid, "Shop")
     acquirer.add_terminal(tid, mid)
     unit = Terminal(acquirer.port, acquirer.ca_der, acquirer.trust, serial="SIM-88")
-    unit.ask_ticket(acquirer.credential, tid)
+    unit.ask_ticket(acquirer.session, tid)
     sale = unit.sale(100, new_card())
     unit.send(sale)
     acquirer._do("admin", "set_merchant", mid, "suspend")
@@ -392,7 +394,7 @@ def test_replaced_unit_may_only_close(acquirer, terminal):
     sale = terminal.sale(100, new_card())
     terminal.send(sale)
     other = Terminal(acquirer.port, acquirer.ca_der, acquirer.trust, serial="SPARE")
-    other.ask_ticket(acquirer.credential, tid, mode="replace")
+    other.ask_ticket(acquirer.session, tid, mode="replace")
     assert refused(terminal.send(terminal.sale(100, new_card())), "revoked")
     assert terminal.send(terminal.reversal(sale))["result"] == "reversed"
     assert other.ticket["stan_floor"] == 1

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
-from microtill.acquirer.database import Message
 from microtill.acquirer.process import DEMO_MID, AcquirerProcess
+from microtill.acquirer.tables import Message
 from support.acquirer import local_acquirer, new_card, new_terminal
 from support.terminal import Terminal
 
@@ -219,8 +219,9 @@ def test_reversal_that_waited_is_answered_after_the_restart(own):
 
 def test_a_debit_without_a_decision_is_given_back(own):
     """The issuer had taken the money, and the acquirer fell before it stored the decision."""
-    from microtill.acquirer.database import Account, Database, Debit
-    from microtill.acquirer.database import Terminal as Row
+    from microtill.acquirer.database import Database
+    from microtill.acquirer.tables import Account, Debit
+    from microtill.acquirer.tables import Terminal as Row
 
     unit, _, sale, sending = killed_while_deciding(own)
     own.kill()

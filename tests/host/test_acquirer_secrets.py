@@ -118,12 +118,12 @@ def test_modes_of_key_files(used):
         assert stat.S_IMODE(os.stat(path / name).st_mode) == 0o600, name
 
 
-def test_credential_is_hashed_at_rest(used):
+def test_session_tokens_are_hashed_at_rest(used):
     acquirer, contents, _ = used
-    credential = vars(acquirer)["credential"]
-    assert len(credential) >= 32
+    token = vars(acquirer)["session"]
+    assert len(token) >= 32
     for name, data in contents.items():
-        assert credential.encode() not in data, name
+        assert token.encode() not in data, name
 
 
 def test_log_takes_known_fields_only(tmp_path):

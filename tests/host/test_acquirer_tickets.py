@@ -48,7 +48,7 @@ def why(call) -> int:
 
 def test_ticket_makes_a_terminal(acquirer, tid):
     terminal = unit(acquirer)
-    ticket = terminal.ask_ticket(acquirer.credential, tid)
+    ticket = terminal.ask_ticket(acquirer.session, tid)
     assert (ticket["v"], ticket["version"], ticket["mode"]) == (1, 1, "new")
     assert (ticket["mid"], ticket["tid"], ticket["serial"]) == (DEMO_MID, tid, terminal.serial)
     assert ticket["merchant"]["name"] == DEMO_NAME
@@ -79,11 +79,11 @@ def test_trust_object(acquirer):
 
 def test_initial_keys_are_never_issued_twice(acquirer, tid):
     first = unit(acquirer)
-    seen = [first.ask_ticket(acquirer.credential, tid)["dukpt"]["ikid"]]
+    seen = [first.ask_ticket(acquirer.session, tid)["dukpt"]["ikid"]]
     assert first.send(first.plain("echo"))["outcome"] == "approved"
     for version in range(2, 5):
         terminal = again(first, acquirer)
-        ticket = terminal.ask_ticket(acquirer.credential, tid)
+        ticket = terminal.ask_ticket(acquirer.session, tid)
         assert (ticket["version"], ticket["mode"]) == (version, "renew")
         seen.append(ticket["dukpt"]["ikid"])
     assert len(set(seen)) == 4
@@ -92,14 +92,14 @@ def test_initial_keys_are_never_issued_twice(acquirer, tid):
 def test_a_ticket_that_may_not_have_arrived(acquirer, tid):
     """A unit that was never heard of asks again, with the same key or another, and is still new; another is not."""
     first = unit(acquirer)
-    first.ask_ticket(acquirer.credential, tid)
+    first.ask_ticket(acquirer.session, tid)
     for version in (2, 3):
         terminal = again(first, acquirer, new_key=version == 3)
-        ticket = terminal.ask_ticket(acquirer.credential, tid)
+        ticket = terminal.ask_ticket(acquirer.session, tid)
         assert (ticket["version"], ticket["mode"]) == (version, "new")
-    assert why(lambda: unit(acquirer).ask_ticket(acquirer.credential, tid)) == 409
+    assert why(lambda: unit(acquirer).ask_ticket(acquirer.session, tid)) == 409
     assert terminal.send(terminal.plain("echo"))["outcome"] == "approved"
-    assert why(lambda: again(first, acquirer).ask_ticket(acquirer.credential, tid, mode="new")) == 409
+    assert why(lambda: again(first, acquirer).ask_ticket(acquirer.session, tid, mode="new")) == 409
 
 
 def test_initial_keys_under_load(acquirer):
@@ -109,7 +109,7 @@ def test_initial_keys_under_load(acquirer):
         acquirer.add_terminal(f"L000000{i}")
         units.append(unit(acquirer))
     threads = [
-        threading.Thread(target=u.ask_ticket, args=(acquirer.credential, f"L000000{i}")) for i, u in enumerate(units)
+        threading.Thread(target=u.ask_ticket, args=(acquirer.session, f"L000000{i}")) for i, u in enumerate(units)
     ]
     for t in threads:
         t.start()
@@ -120,83 +120,84 @@ def test_initial_keys_under_load(acquirer):
 
 def test_renewal_keeps_stan_and_journal(acquirer, tid):
     terminal = unit(acquirer)
-    terminal.ask_ticket(acquirer.credential, tid)
+    terminal.ask_ticket(acquirer.session, tid)
     for _ in range(3):
         terminal.send(terminal.sale(100, new_card()))
     renewed = again(terminal, acquirer, new_key=False)
-    assert renewed.ask_ticket(acquirer.credential, tid)["stan_floor"] == 3
+    assert renewed.ask_ticket(acquirer.session, tid)["stan_floor"] == 3
     refused = renewed.send(renewed.plain("echo"))
     assert (refused["outcome"], refused["reason"]) == ("refused", "journal is shorter than it was")
     renewed.n, renewed.head = terminal.n, terminal.head
+    acquirer.clear_terminal(tid)
     assert renewed.send(renewed.plain("echo"))["outcome"] == "approved"
 
 
 def test_another_unit_needs_replace(acquirer, tid):
-    unit(acquirer).ask_ticket(acquirer.credential, tid)
+    unit(acquirer).ask_ticket(acquirer.session, tid)
     spare = unit(acquirer)
-    assert why(lambda: spare.ask_ticket(acquirer.credential, tid)) == 409
-    assert why(lambda: spare.ask_ticket(acquirer.credential, tid, mode="recover")) == 409
-    assert why(lambda: spare.ask_ticket(acquirer.credential, tid, mode="new")) == 409
-    assert spare.ask_ticket(acquirer.credential, tid, mode="replace")["version"] == 2
+    assert why(lambda: spare.ask_ticket(acquirer.session, tid)) == 409
+    assert why(lambda: spare.ask_ticket(acquirer.session, tid, mode="recover")) == 409
+    assert why(lambda: spare.ask_ticket(acquirer.session, tid, mode="new")) == 409
+    assert spare.ask_ticket(acquirer.session, tid, mode="replace")["version"] == 2
 
 
 def test_modes_that_do_not_fit(acquirer, tid):
     terminal = unit(acquirer)
     for mode in ("renew", "recover", "replace"):
-        assert why(lambda m=mode: terminal.ask_ticket(acquirer.credential, tid, mode=m)) == 409
-    assert why(lambda: terminal.ask_ticket(acquirer.credential, tid, mode="steal")) in (400, 409)
-    assert terminal.ask_ticket(acquirer.credential, tid, mode="new")
+        assert why(lambda m=mode: terminal.ask_ticket(acquirer.session, tid, mode=m)) == 409
+    assert why(lambda: terminal.ask_ticket(acquirer.session, tid, mode="steal")) in (400, 409)
+    assert terminal.ask_ticket(acquirer.session, tid, mode="new")
 
 
 def test_recover_by_the_same_unit(acquirer, tid):
     terminal = unit(acquirer)
-    terminal.ask_ticket(acquirer.credential, tid)
+    terminal.ask_ticket(acquirer.session, tid)
     sale = terminal.sale(100, new_card())
     terminal.send(sale)
     back = again(terminal, acquirer)
-    assert back.ask_ticket(acquirer.credential, tid, mode="recover")["mode"] == "recover"
+    assert back.ask_ticket(acquirer.session, tid, mode="recover")["mode"] == "recover"
     back.n, back.head = terminal.n, terminal.head
     assert back.send(back.reversal(sale))["result"] == "reversed"
 
 
-def test_credentials(acquirer, tid):
+def test_sessions_that_are_none(acquirer, tid):
     terminal = unit(acquirer)
     assert why(lambda: terminal.ask_ticket("wrong", tid)) == 401
     named = f"tech-{next(_serial)}"
-    credential = acquirer.new_credential(named)
-    acquirer._do("admin", "revoke_credential", named)
-    assert why(lambda: terminal.ask_ticket(credential, tid)) == 401
+    token = acquirer.new_session(name=named)
+    assert acquirer.revoke_sessions(named) == 1
+    assert why(lambda: terminal.ask_ticket(token, tid)) == 401
     body = compact({"keyreq": terminal.key_request(), "tid": tid})
     for headers in (
         {"Content-Type": "application/json"},
         {"Content-Type": "application/json", "Authorization": "Bearer"},
-        {"Content-Type": "application/json", "Authorization": f"Basic {acquirer.credential}"},
+        {"Content-Type": "application/json", "Authorization": f"Basic {acquirer.session}"},
     ):
         assert terminal.https.request("POST", "/v1/tickets", body, headers)[0] == 401
-    headers = {"Content-Type": "text/plain", "Authorization": f"Bearer {acquirer.credential}"}
+    headers = {"Content-Type": "text/plain", "Authorization": f"Bearer {acquirer.session}"}
     assert terminal.https.request("POST", "/v1/tickets", body, headers)[0] == 415
 
 
 def test_terminals_that_get_none(acquirer, tid):
-    assert why(lambda: unit(acquirer).ask_ticket(acquirer.credential, "ZZZZZZZZ")) == 404
+    assert why(lambda: unit(acquirer).ask_ticket(acquirer.session, "ZZZZZZZZ")) == 404
     acquirer.revoke(tid)
-    assert why(lambda: unit(acquirer).ask_ticket(acquirer.credential, tid)) == 409
+    assert why(lambda: unit(acquirer).ask_ticket(acquirer.session, tid)) == 409
 
 
 def test_key_requests_are_used_once(acquirer, tid):
     terminal = unit(acquirer)
     keyreq = terminal.key_request()
-    terminal.ask_ticket(acquirer.credential, tid, keyreq)
-    assert why(lambda: terminal.ask_ticket(acquirer.credential, tid, keyreq)) == 409
+    terminal.ask_ticket(acquirer.session, tid, keyreq)
+    assert why(lambda: terminal.ask_ticket(acquirer.session, tid, keyreq)) == 409
 
 
 def test_one_key_for_one_terminal(acquirer, tid):
     terminal = unit(acquirer)
-    terminal.ask_ticket(acquirer.credential, tid)
+    terminal.ask_ticket(acquirer.session, tid)
     acquirer.add_terminal("ONEKEY01")
     twin = unit(acquirer)
     twin.key = terminal.key
-    assert why(lambda: twin.ask_ticket(acquirer.credential, "ONEKEY01")) == 409
+    assert why(lambda: twin.ask_ticket(acquirer.session, "ONEKEY01")) == 409
 
 
 def _off_curve(payload) -> None:
@@ -226,7 +227,7 @@ BAD = {
 def test_key_requests_that_are_wrong(acquirer, tid, name):
     terminal = unit(acquirer)
     keyreq = terminal.key_request(BAD[name])
-    assert why(lambda: terminal.ask_ticket(acquirer.credential, tid, keyreq)) == 400
+    assert why(lambda: terminal.ask_ticket(acquirer.session, tid, keyreq)) == 400
 
 
 def test_key_requests_that_prove_nothing(acquirer, tid):
@@ -239,13 +240,13 @@ def test_key_requests_that_prove_nothing(acquirer, tid):
         "x.y.z",
         "",
     ):
-        assert why(lambda k=keyreq: terminal.ask_ticket(acquirer.credential, tid, k or "-")) == 400
-    assert why(lambda: terminal.ask_ticket(acquirer.credential, tid, "A" * 5000)) == 413
+        assert why(lambda k=keyreq: terminal.ask_ticket(acquirer.session, tid, k or "-")) == 400
+    assert why(lambda: terminal.ask_ticket(acquirer.session, tid, "A" * 5000)) == 413
 
 
 def test_bodies_that_are_wrong(acquirer, tid):
     terminal = unit(acquirer)
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {acquirer.credential}"}
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {acquirer.session}"}
     for body in (b"", b"[]", b"{}", b'{"tid":"x"}', b'{"tid":1,"keyreq":"x"}', b'{"tid":"x","keyreq":"y","z":"1"}'):
         assert terminal.https.request("POST", "/v1/tickets", body, headers)[0] == 400
 

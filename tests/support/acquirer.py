@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from microtill.acquirer.audit import Actor
 from microtill.acquirer.datadir import DataDir
+from microtill.acquirer.problems import Problem
 from microtill.acquirer.process import DEMO_MID, AcquirerProcess, default_template
 from microtill.acquirer.server import Running
-from microtill.acquirer.service import Problem
-from microtill.acquirer.tickets import TicketOffice
 
 from support.terminal import Card, Terminal
+
+TECHNICIAN = Actor("li", "technician", "127.0.0.1")
 
 _tids = itertools.count(20000001)
 _atcs = itertools.count(1)
@@ -28,7 +30,7 @@ def new_terminal(process: AcquirerProcess, timeout: float = 30) -> Terminal:
     tid = str(next(_tids))
     process.add_terminal(tid)
     terminal = Terminal(process.port, process.ca_der, process.trust, serial=f"SIM-{tid}", timeout=timeout)
-    terminal.ask_ticket(process.credential, tid)
+    terminal.ask_ticket(process.session, tid)
     return terminal
 
 
@@ -58,15 +60,13 @@ class Local:
         self.running = Running(self.home)
         if database_url:
             self.running.admin.add_merchant(DEMO_MID, "Demo")
-        self._credential = self.running.admin.add_credential("local")
 
     def terminal(self) -> Terminal:
         tid = str(next(_tids))
         self.running.admin.add_terminal(DEMO_MID, tid)
         terminal = Terminal(0, self.home.ca.der, self.home.trust, serial=f"SIM-{tid}")
         terminal.https = Direct(self.running)
-        office = TicketOffice(self.home, self.running.database, self.running.log)
-        terminal.install(office.issue(self._credential, tid, terminal.key_request()))
+        terminal.install(self.running.office.issue(TECHNICIAN, tid, terminal.key_request()).ticket)
         return terminal
 
     def restart(self) -> None:

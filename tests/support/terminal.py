@@ -234,10 +234,10 @@ class Terminal:
         head = {"alg": "ES256", "kid": self.kid, "typ": "mt-keyreq"} | header
         return es256(compact(payload), head, signer or self.key)
 
-    def ask_ticket(self, credential: str, tid: str, keyreq: str | None = None, mode: str | None = None) -> dict:
+    def ask_ticket(self, session: str, tid: str, keyreq: str | None = None, mode: str | None = None) -> dict:
         """The verified ticket; also installs it. Raises HttpProblem."""
         body = {"keyreq": keyreq or self.key_request(), "tid": tid} | ({"mode": mode} if mode else {})
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {credential}"}
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {session}"}
         status, content_type, answer = self.https.request("POST", "/v1/tickets", compact(body), headers)
         if status != 200:
             raise HttpProblem(status, answer, content_type)

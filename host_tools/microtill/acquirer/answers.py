@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from microtill.acquirer import jose
 from microtill.acquirer.card import Card, mask
-from microtill.acquirer.database import CardUse, Message
 from microtill.acquirer.issuer import Decision
 from microtill.acquirer.messages import REVERSAL
+from microtill.acquirer.tables import CardUse, Message
 
 # States of a message. A tombstone was reversed, or reported as not found, before it came.
 IN_PROGRESS, DONE, TOMBSTONE = "in_progress", "done", "tombstone"

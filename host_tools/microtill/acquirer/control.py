@@ -12,11 +12,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from microtill.acquirer import pki
+from microtill.acquirer import passwords, pki
+from microtill.acquirer.admin import LOCAL
 from microtill.acquirer.database import DatabaseError
 from microtill.acquirer.datadir import DataDir, DataDirError
 from microtill.acquirer.faults import Faults
+from microtill.acquirer.operators import Operators
 from microtill.acquirer.server import Listener, Running, tls_context
+from microtill.acquirer.work import WorkList
 
 _LINE_MAX = 1 << 26
 
@@ -87,8 +90,31 @@ class Control:
     def balance(self, pan: str) -> int | None:
         return self._running.issuer.balance(pan)
 
-    def credential(self, name: str) -> str:
-        return self._running.admin.add_credential(name)
+    def operator(self, name: str, role: str) -> dict[str, str]:
+        """An account whose random password is cheap to check; what its owner is told."""
+        operators = Operators(self._running.home, self._running.database, cost=passwords.CHEAP)
+        return vars(operators.add(LOCAL, name, role))
+
+    def session(self, name: str, role: str) -> str:
+        """The token of a session, without signing in; the account is made when there is none."""
+        if not any(account["name"] == name for account in self._running.operators.accounts()):
+            self.operator(name, role)
+        return self._running.operators.grant(name, client="in process").token
+
+    def revoke_sessions(self, name: str) -> int:
+        return self._running.operators.revoke_sessions(LOCAL, name)
+
+    def disable(self, name: str) -> None:
+        self._running.operators.disable(LOCAL, name)
+
+    def code(self, tid: str, serial: str) -> str:
+        return self._running.activation.issue(LOCAL, tid, serial).code
+
+    def work(self, tid: str, kind: str, **values: Any) -> dict[str, Any]:
+        return WorkList(self._running.database).add(LOCAL, tid, kind, **values)
+
+    def outcomes(self, tid: str | None = None) -> list[dict[str, Any]]:
+        return WorkList(self._running.database).outcomes(tid)
 
     def admin(self, what: str, *args: Any, **kwargs: Any) -> Any:
         if what.startswith("_"):

@@ -1,13 +1,14 @@
 """The acquirer's data directory: configuration, keys and where the database is.
 
 acquirer.json      name, URL, audience, database URL, time offset, clock tolerance
-secrets.json 0600  BDK and the keys of PAN hashes and tokens: a key file where production has an HSM
+secrets.json 0600  BDK, keys of PAN hashes, tokens, codes and TOTP secrets: a key file where production has an HSM
 acquirer.db        the database, when it is SQLite
 pki/               ca.pem server.pem, and 0600: ca.key server.key provisioning.key
 trust.jws          what a blank terminal is given; trust.json is the same for people
 acquirer.log       structured log, one JSON object a line
 """
 
+import fcntl
 import hmac
 import json
 import os
@@ -16,6 +17,8 @@ import shutil
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from microtill.acquirer import jose, pki
 from microtill.acquirer.config import Config
@@ -33,6 +36,8 @@ class Secrets:
         self.bdk = bytes.fromhex(values["bdk"])
         self._pan_key = bytes.fromhex(values["pan_key"])
         self._token_key = bytes.fromhex(values["token_key"])
+        self._code_key = bytes.fromhex(values["code_key"])
+        self._totp = AESSIV(bytes.fromhex(values["totp_key"]))
 
     @staticmethod
     def generate() -> dict[str, str]:
@@ -41,7 +46,12 @@ class Secrets:
             "bdk": random.token_hex(32).upper(),
             "pan_key": random.token_hex(32).upper(),
             "token_key": random.token_hex(32).upper(),
-        }
+        } | Secrets.generate_later()
+
+    @staticmethod
+    def generate_later() -> dict[str, str]:
+        """Keys that a directory of an earlier version lacks."""
+        return {"code_key": random.token_hex(32).upper(), "totp_key": random.token_hex(64).upper()}
 
     def pan_hash(self, pan: str) -> str:
         """Keyed hash under which a card is found again; 64 hex characters."""
@@ -52,12 +62,38 @@ class Secrets:
         merchant_key = hmac.digest(self._token_key, mid.encode(), "sha256")
         return jose.b64url(hmac.digest(merchant_key, pan.encode(), "sha256")[:16])
 
+    def code_digest(self, *parts: str) -> str:
+        """Keyed hash of something short enough to be guessed; the first part says what it is. 64 hex characters."""
+        return hmac.digest(self._code_key, json.dumps(parts).encode(), "sha256").hex()
+
+    def seal_totp(self, name: str, secret: bytes) -> bytes:
+        """The secret of `name`'s authenticator, sealed with AES-SIV (RFC 5297): no other account's row opens it."""
+        return self._totp.encrypt(secret, [b"totp", name.encode()])
+
+    def open_totp(self, name: str, sealed: bytes) -> bytes:
+        """Raises cryptography's InvalidTag when it was changed, or belongs to another name."""
+        return self._totp.decrypt(sealed, [b"totp", name.encode()])
+
 
 def _write(path: Path, data: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, mode)
         file.write(data)
+
+
+def _secrets(path: Path) -> dict[str, str]:
+    """The key file; one of an earlier version gets the keys that it lacks."""
+    values = json.loads(path.read_text("utf-8"))
+    if "bdk" not in values or not Secrets.generate_later().keys() - values.keys():
+        return values
+    with path.open("rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        values = Secrets.generate_later() | json.loads(path.read_text("utf-8"))  # another process may have been first
+        new = path.with_suffix(".new")
+        _write(new, json.dumps(values, indent=1).encode(), 0o600)
+        os.replace(new, path)
+    return values
 
 
 class DataDir:
@@ -67,7 +103,7 @@ class DataDir:
         self.path = Path(path)
         try:
             self.config = Config(**json.loads((self.path / "acquirer.json").read_text("utf-8")))
-            self.secrets = Secrets(json.loads((self.path / "secrets.json").read_text("utf-8")))
+            self.secrets = Secrets(_secrets(self.path / "secrets.json"))
         except FileNotFoundError as e:
             raise DataDirError(f"no acquirer in {self.path}: run `microtill acquirer init --data {self.path}`") from e
         except (ValueError, TypeError, KeyError) as e:

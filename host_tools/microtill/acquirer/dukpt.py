@@ -31,6 +31,14 @@ def counter_valid(counter: int) -> bool:
     return 0 < counter < 2**32 and counter.bit_count() <= COUNTER_BITS_MAX
 
 
+def next_counter(counter: int) -> int:
+    """The counter that a unit uses after `counter`."""
+    counter += 1
+    while counter.bit_count() > COUNTER_BITS_MAX:
+        counter += counter & -counter  # the next with fewer one-bits
+    return counter
+
+
 def _derive(key: bytes, usage: int, algorithm: int, bits: int, tail: bytes) -> bytes:
     encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
     fields = usage.to_bytes(2, "big") + algorithm.to_bytes(2, "big") + bits.to_bytes(2, "big") + tail

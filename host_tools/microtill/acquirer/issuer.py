@@ -7,8 +7,9 @@ from typing import Protocol
 
 from microtill.acquirer import issuers
 from microtill.acquirer.card import Card, mask
-from microtill.acquirer.database import Account, Database, Debit
+from microtill.acquirer.database import Database
 from microtill.acquirer.datadir import Secrets
+from microtill.acquirer.tables import Account, Debit
 
 _GOOD = "application cryptogram verified, funds are there"
 

@@ -4,10 +4,11 @@ Nothing here knows the terminal or the database; see `service.py` for what a rig
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+from microtill.acquirer.shapes import Check, ShapeError, array, integer, record, text
 
 VERSION = 1
 SALE, REVERSAL, STATUS = "sale", "reversal", "status"
@@ -24,66 +25,8 @@ AMOUNT_MAX = 10**12 - 1
 _PARTS = ("goods", "tip", "tax", "discount", "cashback")
 
 
-class MessageError(ValueError):
-    """A member is missing, unknown or wrong; the text names it and never its value."""
-
-
-class UnknownVersion(MessageError):
+class UnknownVersion(ShapeError):
     """The message is of a version that this acquirer does not speak."""
-
-
-Check = Callable[[Any, str], Any]
-
-
-def _text(pattern: str) -> Check:
-    compiled = re.compile(pattern, re.ASCII | re.DOTALL)
-
-    def check(value: Any, name: str) -> str:
-        if not isinstance(value, str) or not compiled.fullmatch(value):
-            raise MessageError(name)
-        return value
-
-    return check
-
-
-def _int(low: int, high: int) -> Check:
-    def check(value: Any, name: str) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise MessageError(name)
-        return value
-
-    return check
-
-
-def _object(required: dict[str, Check], optional: dict[str, Check] | None = None) -> Check:
-    optional = optional or {}
-
-    def check(value: Any, name: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise MessageError(name)
-        dot = f"{name}." if name else ""
-        for member in required:
-            if member not in value:
-                raise MessageError(f"{dot}{member} is missing")
-        for member, inner in value.items():
-            test = required.get(member) or optional.get(member)
-            if test is None:
-                raise MessageError(f"unknown member in {name or 'message'}")
-            test(inner, f"{dot}{member}")
-        return value
-
-    return check
-
-
-def _list(item: Check, longest: int) -> Check:
-    def check(value: Any, name: str) -> list[Any]:
-        if not isinstance(value, list) or len(value) > longest:
-            raise MessageError(name)
-        for inner in value:
-            item(inner, name)
-        return value
-
-    return check
 
 
 def _date(value: Any, name: str) -> str:
@@ -93,57 +36,57 @@ def _date(value: Any, name: str) -> str:
             return value
     except ValueError:
         pass  # no such day: refused below like any other text
-    raise MessageError(name)
+    raise ShapeError(name)
 
 
 _anything: Check = lambda value, name: value  # noqa: E731
-_amount = _int(1, AMOUNT_MAX)
-_part = _int(0, AMOUNT_MAX)
-_seq = _int(1, 2**53 - 1)
-_utc = _int(0, 2**33)  # to the year 2242; whether it is now is asked later
-_hash = _text(r"[0-9a-f]{64}")
-_digits6 = _text(r"[0-9]{6}")
-_currency = _text(r"[0-9]{3}")
-_type = _text(r"[a-z_]{1,20}")
+_amount = integer(1, AMOUNT_MAX)
+_part = integer(0, AMOUNT_MAX)
+_seq = integer(1, 2**53 - 1)
+_utc = integer(0, 2**33)  # to the year 2242; whether it is now is asked later
+_hash = text(r"[0-9a-f]{64}")
+_digits6 = text(r"[0-9]{6}")
+_currency = text(r"[0-9]{3}")
+_type = text(r"[a-z_]{1,20}")
 
 _COMMON: dict[str, Check] = {
-    "v": _int(VERSION, VERSION),
-    "aud": _text(r"[\x21-\x7e]{1,100}"),
+    "v": integer(VERSION, VERSION),
+    "aud": text(r"[\x21-\x7e]{1,100}"),
     "type": _type,
-    "tkt": _int(1, 2**21 - 1),
-    "tid": _text(r"[0-9A-Z]{8}"),
-    "mid": _text(r"[0-9]{15}"),
+    "tkt": integer(1, 2**21 - 1),
+    "tid": text(r"[0-9A-Z]{8}"),
+    "mid": text(r"[0-9]{15}"),
     "seq": _seq,
     "stan": _digits6,
     "batch": _digits6,
-    "time": _object({"utc": _utc, "offset": _int(-840, 840), "date": _date}),
-    "ksn": _text(r"[0-9A-F]{24}"),
-    "journal": _object({"n": _int(0, 2**32 - 1), "head": _hash}),
-    "fw": _text(r"[\x20-\x7e]{1,40}"),
-    "operator": _object({"id": _text(r"[0-9A-Za-z]{1,16}"), "role": _text(r"[a-z_]{1,16}"), "shift": _int(0, 10**9)}),
+    "time": record({"utc": _utc, "offset": integer(-840, 840), "date": _date}),
+    "ksn": text(r"[0-9A-F]{24}"),
+    "journal": record({"n": integer(0, 2**32 - 1), "head": _hash}),
+    "fw": text(r"[\x20-\x7e]{1,40}"),
+    "operator": record({"id": text(r"[0-9A-Za-z]{1,16}"), "role": text(r"[a-z_]{1,16}"), "shift": integer(0, 10**9)}),
 }
 
-_CARD = _object(
+_CARD = record(
     {
-        "aid": _text(r"([0-9A-F]{2}){5,16}"),
-        "scheme": _text(r"[a-z0-9_]{1,16}"),
-        "psn": _text(r"[0-9]{2}"),
-        "cvm": _text(r"[a-z0-9_]{1,24}"),
-        "pan": _text(r"[0-9]{6}\*{2,9}[0-9]{4}"),
-        "emv": _text(r"([0-9A-F]{2}){1,512}"),
-        "enc": _text(r"[A-Za-z0-9_.-]{1,1024}"),
+        "aid": text(r"([0-9A-F]{2}){5,16}"),
+        "scheme": text(r"[a-z0-9_]{1,16}"),
+        "psn": text(r"[0-9]{2}"),
+        "cvm": text(r"[a-z0-9_]{1,24}"),
+        "pan": text(r"[0-9]{6}\*{2,9}[0-9]{4}"),
+        "emv": text(r"([0-9A-F]{2}){1,512}"),
+        "enc": text(r"[A-Za-z0-9_.-]{1,1024}"),
     }
 )
-_ITEM = _object(
+_ITEM = record(
     {
-        "sku": _text(r".{0,32}"),
-        "name": _text(r".{0,64}"),
-        "quantity": _int(1, 10**9),
+        "sku": text(r".{0,32}"),
+        "name": text(r".{0,64}"),
+        "quantity": integer(1, 10**9),
         "price": _part,
         "total": _part,
     }
 )
-_ORIGINAL = _object(
+_ORIGINAL = record(
     {
         "seq": _seq,
         "req": _hash,
@@ -151,7 +94,7 @@ _ORIGINAL = _object(
         "stan": _digits6,
         "batch": _digits6,
         "time": _utc,
-        "amount": _int(0, AMOUNT_MAX),
+        "amount": integer(0, AMOUNT_MAX),
         "currency": _currency,
     }
 )
@@ -159,18 +102,18 @@ _REQUIRED: dict[str, dict[str, Check]] = {
     SALE: {
         "amount": _amount,
         "currency": _currency,
-        "instrument": _object({"entry": _text(r"[0-9]{3}")}, {"card": _CARD, "code": _anything}),
+        "instrument": record({"entry": text(r"[0-9]{3}")}, {"card": _CARD, "code": _anything}),
     },
     REVERSAL: {"original": _ORIGINAL},
     STATUS: {"original": _ORIGINAL},
-    SIGN_ON: {"versions": _list(_int(1, 1000), 8)},
+    SIGN_ON: {"versions": array(integer(1, 1000), 8)},
     SIGN_OFF: {},
     ECHO: {},
 }
 _OPTIONAL: dict[str, dict[str, Check]] = {
-    SALE: {"parts": _object({}, dict.fromkeys(_PARTS, _part)), "items": _list(_ITEM, 32)}
+    SALE: {"parts": record({}, dict.fromkeys(_PARTS, _part)), "items": array(_ITEM, 32)}
 }
-_CHECKS = {name: _object(_COMMON | _REQUIRED[name], _OPTIONAL.get(name)) for name in _REQUIRED}
+_CHECKS = {name: record(_COMMON | _REQUIRED[name], _OPTIONAL.get(name)) for name in _REQUIRED}
 
 
 @dataclass(frozen=True)
@@ -192,7 +135,7 @@ class Envelope:
 
     @classmethod
     def of(cls, payload: dict[str, Any]) -> "Envelope":
-        """Raises MessageError when one of them is missing or malformed."""
+        """Raises ShapeError when one of them is missing or malformed."""
         values = {}
         for name in ("tid", "seq", "tkt", "ksn"):
             values[name] = _COMMON[name](payload.get(name), name)
@@ -200,7 +143,7 @@ class Envelope:
 
 
 def check(payload: dict[str, Any]) -> str:
-    """The type of a message whose every member is in order. Raises MessageError, UnknownVersion.
+    """The type of a message whose every member is in order. Raises ShapeError, UnknownVersion.
 
     Of a type that is not built here only the type is read.
     """
@@ -215,23 +158,23 @@ def check(payload: dict[str, Any]) -> str:
     local = datetime.fromtimestamp(times["utc"], UTC) + timedelta(minutes=times["offset"])
     business = datetime.strptime(times["date"], "%Y%m%d").date()
     if abs((local.date() - business).days) > 1:
-        raise MessageError("time.date is not the day of time.utc")
+        raise ShapeError("time.date is not the day of time.utc")
     if kind == SALE:
         _check_sale(payload)
     elif kind in (REVERSAL, STATUS) and payload["original"]["seq"] >= payload["seq"]:
-        raise MessageError("original.seq is not before this message")
+        raise ShapeError("original.seq is not before this message")
     return kind
 
 
 def _check_sale(payload: dict[str, Any]) -> None:
     if ("card" in payload["instrument"]) == ("code" in payload["instrument"]):
-        raise MessageError("instrument is neither card nor code")
+        raise ShapeError("instrument is neither card nor code")
     parts = payload.get("parts")
     if parts is not None:
         total = sum(parts.get(p, 0) for p in _PARTS if p != "discount") - parts.get("discount", 0)
         if total != payload["amount"]:
-            raise MessageError("parts do not add up to amount")
+            raise ShapeError("parts do not add up to amount")
     for item in payload.get("items", ()):
         # The line total may be rounded either way, by less than one minor unit.
         if abs(item["quantity"] * item["price"] - 1000 * item["total"]) >= 1000:
-            raise MessageError("items.total is not quantity × price")
+            raise ShapeError("items.total is not quantity × price")

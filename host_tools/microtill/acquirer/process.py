@@ -19,6 +19,7 @@ from microtill.acquirer.admin import Admin
 from microtill.acquirer.config import DEFAULT_NAME, DEFAULT_PORT
 from microtill.acquirer.database import Database
 from microtill.acquirer.datadir import DataDir
+from microtill.acquirer.operators import Account
 
 DEMO_MID = "898210154110002"
 DEMO_TID = "10000001"
@@ -184,13 +185,41 @@ class AcquirerProcess:
         """The mt-trust object, compact JWS."""
         return self.home.trust
 
-    @functools.cached_property
-    def credential(self) -> str:
-        """A provisioning credential."""
-        return self.new_credential()
+    # -- operators -------------------------------------------------------------------------------------------------
 
-    def new_credential(self, name: str = "") -> str:
-        return self._do("credential", name or f"process-{random.randrange(10**9)}-{next(self._names)}")
+    @functools.cached_property
+    def session(self) -> str:
+        """The token of a technician's session."""
+        return self.new_session("technician", "demo")
+
+    def new_session(self, role: str = "technician", name: str = "") -> str:
+        """The token of a session of `name`, or of an operator made for it; nobody has to sign in."""
+        return self._do("session", name or self._name(role), role)
+
+    def new_operator(self, role: str = "technician", name: str = "") -> Account:
+        """A new account with its password and authenticator, to sign in with."""
+        return Account(**self._do("operator", name or self._name(role), role))
+
+    def _name(self, role: str) -> str:
+        return f"{role[:4]}-{random.randrange(10**9)}-{next(self._names)}"
+
+    def revoke_sessions(self, name: str) -> int:
+        return self._do("revoke_sessions", name)
+
+    def disable(self, name: str) -> None:
+        self._do("disable", name)
+
+    def new_code(self, serial: str, tid: str = DEMO_TID) -> str:
+        """An activation code for the unit `serial`."""
+        return self._do("code", tid, serial)
+
+    def add_work(self, tid: str = DEMO_TID, kind: str = "install", **values: Any) -> dict[str, Any]:
+        """A work item: `serial`, `assigned`, `note` as in the API."""
+        return self._do("work", tid, kind, **values)
+
+    def outcomes(self, tid: str | None = None) -> list[dict[str, Any]]:
+        """What technicians reported."""
+        return self._do("outcomes", tid)
 
     # -- trouble ---------------------------------------------------------------------------------------------------
 
@@ -310,8 +339,13 @@ class AcquirerProcess:
         """Counts and amount; see `admin.Admin.sales`."""
         return self._do("admin", "sales")
 
+    def clear_terminal(self, tid: str = DEMO_TID) -> None:
+        """Let a flagged terminal sell again."""
+        self._do("admin", "clear_terminal", tid, "looked at")
+
     def events(self, alarms: bool = False) -> list[dict[str, Any]]:
-        return self._do("admin", "events", alarms)
+        """The audit log, or its alarms; see `audit.rows`."""
+        return self._do("admin", "audit_rows", alarms=alarms)
 
     def log_lines(self, since: int = 0) -> list[dict[str, Any]]:
         """The structured log of this run: {time, event, …}; messages carry `checks`, what was verified, in order."""

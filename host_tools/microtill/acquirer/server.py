@@ -13,12 +13,15 @@ from typing import Any, TextIO
 
 import uvicorn
 
+from microtill.acquirer.activation import Activation
 from microtill.acquirer.admin import Admin
+from microtill.acquirer.api import Api
 from microtill.acquirer.app import make_app
 from microtill.acquirer.database import Database
 from microtill.acquirer.datadir import DataDir, DataDirError
 from microtill.acquirer.issuer import TestIssuer
 from microtill.acquirer.log import Log
+from microtill.acquirer.operators import Operators
 from microtill.acquirer.service import Acquirer
 from microtill.acquirer.tickets import TicketOffice
 
@@ -53,7 +56,10 @@ class Running:
         self.acquirer = Acquirer(home, self.database, self.issuer, self.log)
         self.acquirer.recover()
         self.admin = Admin(self.database)
-        self.app = make_app(self.acquirer, TicketOffice(home, self.database, self.log), self.log)
+        self.operators = Operators(home, self.database)
+        self.office = TicketOffice(home, self.database, self.log)
+        self.activation = Activation(self.database, home.secrets)
+        self.app = make_app(self.acquirer, Api(self.database, self.operators, self.office, self.activation), self.log)
 
     def close(self) -> None:
         self.issuer.stop()

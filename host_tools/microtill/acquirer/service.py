@@ -5,8 +5,8 @@ A message runs through at most two transactions, with the issuer asked between t
 1. lock the terminal; find (TID, seq) or check order; refuse, answer, or store `in_progress`;
 2. lock the terminal again; store the decision with its answer.
 
-Every ending of a correctly signed message is a signed answer; `Problem` is for what is no correctly signed message,
-and for a decision that is not there yet, and decides nothing.
+Every ending of a correctly signed message is a signed answer. A `Problem` is a plain HTTP error, for what is no
+correctly signed message and for a decision that is not there yet; it decides nothing.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from microtill.acquirer import dukpt, jose, messages
+from microtill.acquirer import audit, batches, dukpt, jose, messages
 from microtill.acquirer.answers import (
     IN_PROGRESS,
     close,
@@ -34,11 +34,14 @@ from microtill.acquirer.answers import (
     tombstone,
 )
 from microtill.acquirer.card import Card, CardDataError, read
-from microtill.acquirer.database import Database, Event, Merchant, Message, Terminal, Ticket
+from microtill.acquirer.database import Database
 from microtill.acquirer.datadir import DataDir
 from microtill.acquirer.issuer import Decision, Issuer
 from microtill.acquirer.log import Log
-from microtill.acquirer.messages import ECHO, REVERSAL, SALE, SIGN_OFF, SIGN_ON, STATUS, Envelope, MessageError
+from microtill.acquirer.messages import ECHO, REVERSAL, SALE, SIGN_OFF, SIGN_ON, STATUS, Envelope
+from microtill.acquirer.problems import Problem
+from microtill.acquirer.shapes import ShapeError
+from microtill.acquirer.tables import Merchant, Message, Terminal, Ticket
 
 REQUEST_MAX = 8 * 1024
 ANSWER_MAX = 4 * 1024
@@ -53,25 +56,19 @@ _WAIT_S = 30.0  # a reversal or repeat that meets `in_progress` waits this long 
 _POLL_S = 0.25  # and looks again this often, for decisions made by another process
 
 
-class Problem(Exception):
-    """Not a correctly signed message, or no decision yet: a plain HTTP error that decides nothing."""
-
-    def __init__(self, status: int, title: str):
-        super().__init__(title)
-        self.status = status
-        self.title = title
-
-
 class Refusal(Exception):
-    """A signed `refused`: not charged, and never will be. `alarm` tells an auditor; `final` stores it under the seq."""
+    """A signed `refused`: not charged, and never will be. `alarm` tells an auditor.
 
-    def __init__(self, action: str, rc: str, reason: str, alarm: str = "", final: bool = True):
+    `flag`: proof of a unit that was copied or set back; its terminal sells nothing until an administrator clears it.
+    """
+
+    def __init__(self, action: str, rc: str, reason: str, alarm: str = "", flag: str = ""):
         super().__init__(reason)
         self.action = action
         self.rc = rc
         self.reason = reason
         self.alarm = alarm
-        self.final = final
+        self.flag = flag
 
 
 @dataclass
@@ -148,27 +145,27 @@ class Acquirer:
 
     def _verify(self, token: bytes) -> _Request:
         if len(token) > REQUEST_MAX:
-            raise Problem(413, "request exceeds 8 KiB")
+            raise Problem(413, "too_large", "request exceeds 8 KiB")
         try:
             jws = jose.parse_jws(token, "ES256", "mt-req")
         except jose.JoseError as e:
-            raise Problem(400, str(e)) from e
+            raise Problem(400, "malformed", str(e)) from e
         with self._database.read() as session:
             tickets = session.scalars(select(Ticket).where(Ticket.jkt == jws.kid)).all()
         if not tickets:
-            raise Problem(401, "unknown key")
+            raise Problem(401, "key_unknown", "unknown key")
         try:
             jose.verify_es256(jws, jose.public_from_bytes(tickets[0].public_key))
         except jose.JoseError as e:
-            raise Problem(401, str(e)) from e
+            raise Problem(401, "signature", str(e)) from e
         try:
             payload = jose.parse_json(jws.payload)
             envelope = Envelope.of(payload)
-        except (jose.JoseError, MessageError) as e:
-            raise Problem(400, str(e)) from e
+        except (jose.JoseError, ShapeError) as e:
+            raise Problem(400, "malformed", str(e)) from e
         ticket = next((t for t in tickets if t.ikid == envelope.ikid), None)
         if ticket is None or not dukpt.counter_valid(envelope.counter):
-            raise Problem(400, "ksn is not of this key")
+            raise Problem(400, "ksn", "ksn is not of this key")
         keys = dukpt.Transaction(self._secrets.bdk, bytes.fromhex(envelope.ksn))
         req = hashlib.sha256(jws.payload).hexdigest()
         request = _Request(payload, envelope, req, ticket, keys, int(self._clock()))
@@ -195,20 +192,19 @@ class Acquirer:
     def _check_identity(self, request: _Request) -> None:
         envelope, ticket = request.envelope, request.ticket
         if envelope.tid != ticket.tid:
-            raise Refusal("call", "97", "tid is not of this key", alarm="identity", final=False)
+            raise Refusal("call", "97", "tid is not of this key", alarm="identity")
         if envelope.tkt != ticket.version or envelope.seq != ticket.version * 2**32 + envelope.counter:
-            raise Refusal("call", "97", "seq is not ticket and counter", alarm="identity", final=False)
+            raise Refusal("call", "97", "seq is not ticket and counter", alarm="identity")
 
     def _admit(self, session: Session, request: _Request) -> bytes | _Sale | _Wait:
         envelope = request.envelope
         terminal = session.get_one(Terminal, envelope.tid, with_for_update=True)
+        # Read again under the lock: the unit may have been replaced since its signature was checked.
+        unit = session.get_one(Ticket, request.ticket.id)
         known = self._find(session, envelope.tid, envelope.seq)
         if known is not None:
             return self._repeat(known, request)
-        if envelope.seq < terminal.last_seq:
-            raise Refusal("call", "94", "a later message was seen before this one", alarm="late", final=False)
-        terminal.last_seq = envelope.seq
-        terminal.last_seen = request.now
+        self._check_order(session, terminal, unit, request)
         message = Message(
             tid=terminal.tid,
             seq=envelope.seq,
@@ -222,15 +218,33 @@ class Acquirer:
         session.flush()
         message.rrn = rrn(message.id, request.now)
         try:
-            return self._process(session, request, terminal, message)
+            return self._process(session, request, terminal, unit, message)
         except Refusal as e:
-            if e.alarm:
-                self._event(session, e.alarm, request, e.reason)
+            self._alarm(session, terminal, e, request)
             return close(message, request.now, "refused", e.rc, action=e.action, reason=e.reason)
+
+    def _check_order(self, session: Session, terminal: Terminal, unit: Ticket, request: _Request) -> None:
+        seq, position = request.envelope.seq, self._position(terminal, unit)
+        if seq < position.last_seq:
+            # A message may be late for the network's sake. One that was made after a later one was not made by a unit
+            # that takes its counters in order: it was set back, or there are two of it.
+            last = self._find(session, terminal.tid, position.last_seq)
+            times = request.payload.get("time")
+            made = times.get("utc") if isinstance(times, dict) else None
+            if last is not None and last.utc is not None and isinstance(made, int) and made > last.utc:
+                raise Refusal("call", "94", "counter is below one that was used before", alarm="cloned", flag="seq")
+            raise Refusal("call", "94", "a later message was seen before this one", alarm="late")
+        position.last_seq = seq
+        if not unit.retired:
+            terminal.last_seen = request.now
+
+    def _position(self, terminal: Terminal, unit: Ticket) -> Terminal | Ticket:
+        """How far this unit has come: a replaced one has a count of its own, by which it closes what it began."""
+        return unit if unit.retired else terminal
 
     def _repeat(self, known: Message, request: _Request) -> bytes | _Wait:
         if known.req != request.req:
-            raise Refusal("call", "94", "seq was used by another message", alarm="seq_reused", final=False)
+            raise Refusal("call", "94", "seq was used by another message", alarm="seq_reused", flag="seq")
         request.kind = known.type
         if known.state == IN_PROGRESS:
             request.passed("the same message is still being decided")
@@ -240,7 +254,7 @@ class Acquirer:
         return known.answer.encode()
 
     def _process(
-        self, session: Session, request: _Request, terminal: Terminal, message: Message
+        self, session: Session, request: _Request, terminal: Terminal, unit: Ticket, message: Message
     ) -> bytes | _Sale | _Wait:
         payload = request.payload
         if payload.get("type") in _BUILT:  # for the ledger, should the rest be malformed
@@ -249,37 +263,41 @@ class Acquirer:
             request.kind = message.type = messages.check(payload)
         except messages.UnknownVersion as e:
             raise Refusal("update", "96", "version is not spoken here") from e
-        except MessageError as e:
+        except ShapeError as e:
             raise Refusal("call", "30", f"malformed: {e}", alarm="malformed") from e
         if request.kind not in _BUILT:
             later = request.kind in messages.LATER
+            if request.kind == "advice":
+                self._suspend_advice(session, request, terminal, message)
             raise Refusal("call", "40", "type is not supported yet" if later else "type is unknown")
         request.well_formed = True
         note(message, payload)
-        self._check_journal(terminal, request)
-        self._check_standing(session, terminal, request)
-        terminal.fw = payload["fw"]
+        self._check_journal(terminal, unit, request)
+        self._check_standing(session, terminal, unit, request)
+        if not unit.retired:
+            terminal.fw = payload["fw"]
         if request.kind == SALE:
             return self._admit_sale(session, request, terminal, message)
         if request.kind in _CLOSING:
             return self._admit_closing(session, request, message)
         return self._house_keeping(session, request, terminal, message)
 
-    def _check_journal(self, terminal: Terminal, request: _Request) -> None:
+    def _check_journal(self, terminal: Terminal, unit: Ticket, request: _Request) -> None:
         n, head = request.payload["journal"]["n"], request.payload["journal"]["head"]
-        if request.ticket.version > terminal.active_version:
+        if unit.version > terminal.active_version and not unit.retired:
             # The first message under a new ticket. A new or erased unit begins its journal again.
-            if request.ticket.mode in ("new", "replace"):
+            if unit.mode in ("new", "replace"):
                 terminal.last_n, terminal.last_head = -1, ""
-            terminal.active_version = request.ticket.version
-        if n < terminal.last_n:
-            raise Refusal("call", "96", "journal is shorter than it was", alarm="journal")
-        if n == terminal.last_n and head != terminal.last_head:
-            raise Refusal("call", "96", "journal is not the one seen before", alarm="journal")
-        terminal.last_n, terminal.last_head = n, head
+            terminal.active_version = unit.version
+        position = self._position(terminal, unit)
+        if n < position.last_n:
+            raise Refusal("call", "96", "journal is shorter than it was", alarm="journal", flag="journal")
+        if n == position.last_n and head != position.last_head:
+            raise Refusal("call", "96", "journal is not the one seen before", alarm="journal", flag="journal")
+        position.last_n, position.last_head = n, head
         request.passed(f"sequence {request.envelope.seq} and journal length {n} in order")
 
-    def _check_standing(self, session: Session, terminal: Terminal, request: _Request) -> None:
+    def _check_standing(self, session: Session, terminal: Terminal, unit: Ticket, request: _Request) -> None:
         payload, kind = request.payload, request.kind
         if payload["aud"] != self._config.aud:
             raise Refusal("call", "96", "aud is another acquirer", alarm="audience")
@@ -288,8 +306,10 @@ class Acquirer:
         if terminal.status == "revoked":
             raise Refusal("revoked", "97", "terminal is revoked", alarm="revoked")
         if kind not in _CLOSING:
-            if request.ticket.retired:
+            if unit.retired:
                 raise Refusal("revoked", "97", "unit was replaced", alarm="replaced")
+            if terminal.flag:
+                raise Refusal("call", "97", "a copied or set-back unit was seen")
             if terminal.status == "suspended":
                 raise Refusal("suspended", "97", "terminal is suspended")
             if session.get_one(Merchant, terminal.mid).status != "active":
@@ -397,10 +417,19 @@ class Acquirer:
             request.passed(f"original {original['seq']} is still being decided: waiting")
             return _Wait(message.id)
         elif request.kind == REVERSAL and found.outcome == "approved":
+            if not found.reversed_by and found.batch and batches.closed(session, found.tid, found.batch):
+                batches.suspend_money(session, message, found.batch, request.now, found.amount)
             found.reversed_by = found.reversed_by or message.seq
             request.passed(f"original {original['seq']} was approved: taken back at the issuer")
             return _Wait(message.id)
         return close_closing(message, found, request.now)
+
+    def _suspend_advice(self, session: Session, request: _Request, terminal: Terminal, message: Message) -> None:
+        """An advice is not taken yet; one for a batch that was closed here is money that somebody must look for."""
+        batch = request.payload.get("batch")
+        if isinstance(batch, str) and batches.closed(session, terminal.tid, batch[:6]):
+            message.type = "advice"
+            batches.suspend_money(session, message, batch[:6], request.now)
 
     def _await(self, message_id: int, request: _Request) -> bytes:
         """The answer of a message in progress, once it can be given. Raises Problem 503 when that takes too long."""
@@ -411,7 +440,7 @@ class Acquirer:
                 return answer
             left = deadline - time.monotonic()
             if left <= 0:
-                raise Problem(503, "no decision yet")
+                raise Problem(503, "undecided", "no decision yet")
             with self._decided:
                 self._decided.wait(min(left, _POLL_S))
 
@@ -489,22 +518,31 @@ class Acquirer:
         with self._decided:
             self._decided.notify_all()
 
+    def _alarm(self, session: Session, terminal: Terminal, refusal: Refusal, request: _Request) -> None:
+        if refusal.alarm:
+            self._event(session, refusal.alarm, request, refusal.reason)
+        # A unit that was replaced says nothing about the one that is there now.
+        if refusal.flag and not terminal.flag and not request.ticket.retired:
+            terminal.flag = refusal.flag
+            self._event(session, "flagged", request, "sells nothing until an administrator clears it")
+
     def _event(self, session: Session, kind: str, request: _Request, detail: str) -> None:
-        session.add(
-            Event(
-                time=request.now,
-                kind=kind,
-                alarm=True,
-                tid=request.ticket.tid,
-                seq=request.envelope.seq,
-                detail=detail[:120],
-            )
+        audit.note(
+            session,
+            audit.ACQUIRER,
+            kind,
+            alarm=True,
+            tid=request.ticket.tid,
+            seq=request.envelope.seq,
+            serial=request.ticket.serial,
+            detail=detail,
+            now=request.now,
         )
 
     def _refuse_unstored(self, request: _Request, refusal: Refusal) -> bytes:
-        if refusal.alarm:
-            with self._database.begin() as session:
-                self._event(session, refusal.alarm, request, refusal.reason)
+        with self._database.begin() as session:
+            terminal = session.get_one(Terminal, request.ticket.tid, with_for_update=True)
+            self._alarm(session, terminal, refusal, request)
         return jose.compact(
             {
                 "tid": request.envelope.tid,

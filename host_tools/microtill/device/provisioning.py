@@ -18,17 +18,17 @@ class ProvisioningError(Exception):
 
 @dataclass
 class Acquirer:
-    """How the laptop reaches the acquirer: its URL, its CA as PEM, and a provisioning credential."""
+    """How the laptop reaches the acquirer: its URL, its CA as PEM, and the token of a technician's session."""
 
     url: str
     ca_pem: str
-    credential: str
+    session: str
     sni: str | None = None
 
     def ticket(self, key_request: str, tid: str) -> str:
         """Ask for the ticket that binds the unit of `key_request` to `tid`."""
         context = ssl.create_default_context(cadata=self.ca_pem)
-        headers = {"Authorization": f"Bearer {self.credential}"}
+        headers = {"Authorization": f"Bearer {self.session}"}
         extensions = {"sni_hostname": self.sni} if self.sni else {}
         try:
             with httpx.Client(verify=context, timeout=15) as client:

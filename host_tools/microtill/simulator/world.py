@@ -83,7 +83,7 @@ class World:
         desk = Acquirer(
             url=f"https://{ACQUIRER_HOST}:{self.acquirer.port}",
             ca_pem=self.acquirer.home.ca.certificate_pem.decode(),
-            credential=self.acquirer.credential,
+            session=self.acquirer.session,
             sni=self.acquirer.home.config.hosts[0],
         )
         asked: set[str] = set()

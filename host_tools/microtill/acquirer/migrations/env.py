@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from microtill.acquirer.database import Base
+from microtill.acquirer.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],
