@@ -4,8 +4,11 @@ import sqlite3
 
 import pytest
 from microtill.acquirer.process import AcquirerProcess
+from microtill.simulator.texts import LANGUAGES, texts
 from microtill.simulator.world import World
 from support.worlds import key_amount, sell, until
+
+SUSPENDED = (("本终端已停用", "请联系收单行"), ("Unit suspended", "Call acquirer"))
 
 
 @pytest.fixture
@@ -105,6 +108,29 @@ def test_sign_on_and_echo_are_refused_in_words(world, acquirer):
     acquirer.resume()
     echo(world)
     assert acquirer.transactions()[-1]["type"] == "echo"
+
+
+@pytest.mark.parametrize("language", [0, 1], ids=["zh", "en"])
+def test_both_lines_of_a_refusal_in_each_language(world, acquirer, language):
+    """What it is and what to do, whole, and in one language only."""
+    world.set_language(LANGUAGES[language])
+    world.bench.wait(lambda: world.shows(texts("screen.idle")[language]), LANGUAGES[language])
+    acquirer.suspend()
+    try:
+        key_amount(world, "9")
+        world.bench.tap("visa")
+        until(world, "outcome.refused")
+        shown = "".join(world.read_screen())
+        for line in SUSPENDED[language]:
+            assert line in shown
+        assert not world.shows(*SUSPENDED[1 - language], texts("outcome.refused")[1 - language])
+        world.bench.remove()
+        world.key("OK")
+        until(world, "screen.idle")
+    finally:
+        acquirer.resume()
+        world.set_language("zh")
+    world.bench.wait(lambda: world.shows("输入金额收款"), "Chinese")
 
 
 def test_the_language_is_kept(world):
