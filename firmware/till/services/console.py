@@ -14,6 +14,7 @@ from micropython import const
 from till.core.errors import InvalidValue, TillError
 
 _LINE_MAX = const(17408)  # a trust object of the greatest size, and what stands around it
+_NUMBERS = const(1 << 30)  # of requests
 
 
 class Console:
@@ -44,10 +45,10 @@ class Console:
                         await self._handle(line)
                     line = bytearray()
                     dropping = False
-                elif len(line) < _LINE_MAX:
-                    line.extend(byte)
-                else:
-                    dropping = True
+                elif not dropping:
+                    dropping = not _kept(line, byte)
+                    if dropping:
+                        line = bytearray()
                 byte = self._stdin.read(1) if poll.poll(0) else b""
             if byte is not None and not poll.poll(0):
                 await asyncio.sleep_ms(5)
@@ -57,7 +58,10 @@ class Console:
         try:
             request = _parse(line)
             number = request.get("id")
-            handler = self._handlers.get(request.get("do"))
+            name = request.get("do")
+            if not isinstance(name, str):
+                raise InvalidValue("do")
+            handler = self._handlers.get(name)
             if handler is None:
                 raise InvalidValue("unknown request; there are: " + ", ".join(sorted(self._handlers)))
             answer = await handler(request)
@@ -71,14 +75,27 @@ class Console:
         self._stdout.write("\x1e" + json.dumps(answer) + "\n")
 
 
+def _kept(line, byte) -> bool:
+    """Whether the line took `byte`: it is not too long, for its bound or for the memory there is."""
+    if len(line) == _LINE_MAX:
+        return False
+    try:
+        line.extend(byte)
+    except MemoryError:
+        return False
+    return True
+
+
 def _parse(line) -> dict:
     try:
         request = json.loads(line)
     except ValueError:
         request = None
+    except MemoryError:  # what a line unfolds to may be ten times its length
+        raise InvalidValue("too much in one line")
     if not isinstance(request, dict):
         raise InvalidValue("not a JSON object")
     number = request.get("id")
-    if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
+    if number is not None and (not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < _NUMBERS):
         raise InvalidValue("id")
     return request
