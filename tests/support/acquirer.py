@@ -1,6 +1,7 @@
 """Acquirers for tests: one process for a whole module, or the acquirer's own objects called directly."""
 
 import itertools
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from microtill.acquirer.problems import Problem
 from microtill.acquirer.process import DEMO_MID, AcquirerProcess, default_template
 from microtill.acquirer.server import Running
 
-from support.terminal import Card, Terminal
+from support.terminal import Card, Https, Terminal, compact
 
 TECHNICIAN = Actor("li", "technician", "127.0.0.1")
 
@@ -32,6 +33,44 @@ def new_terminal(process: AcquirerProcess, timeout: float = 30) -> Terminal:
     terminal = Terminal(process.port, process.ca_der, process.trust, serial=f"SIM-{tid}", timeout=timeout)
     terminal.ask_ticket(process.session, tid)
     return terminal
+
+
+class Desk:
+    """An operator's side of the HTTP API; `token` empty: nobody signed in."""
+
+    def __init__(self, process: AcquirerProcess, token: str = ""):
+        self._https = Https(process.port, process.ca_der)
+        self.token = token
+
+    def ask(self, method: str, path: str, body: dict | bytes | None = None, **headers: str) -> tuple[int, dict]:
+        """Status and members of the answer; a problem's too."""
+        head = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        if body is not None:
+            head["Content-Type"] = "application/json"
+        octets = compact(body) if isinstance(body, dict) else body
+        status, content_type, answer = self._https.request(method, path, octets, head | headers)
+        if status >= 400:
+            assert content_type == "application/problem+json", content_type
+        return status, json.loads(answer) if answer else {}
+
+    def get(self, path: str) -> dict:
+        status, answer = self.ask("GET", path)
+        assert status == 200, answer
+        return answer
+
+    def post(self, path: str, body: dict | None = None) -> dict:
+        status, answer = self.ask("POST", path, body)
+        assert status in (200, 201, 204), answer
+        return answer
+
+    def refused(self, method: str, path: str, body: dict | bytes | None = None) -> tuple[int, str]:
+        """Status and code of a problem."""
+        status, answer = self.ask(method, path, body)
+        assert status == answer["status"] and status >= 400 and answer["title"], answer
+        return status, answer["code"]
+
+    def close(self) -> None:
+        self._https.close()
 
 
 class Direct:

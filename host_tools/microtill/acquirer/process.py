@@ -12,9 +12,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
+from microtill.acquirer import totp
 from microtill.acquirer.admin import Admin
 from microtill.acquirer.config import DEFAULT_NAME, DEFAULT_PORT
 from microtill.acquirer.database import Database
@@ -199,6 +201,10 @@ class AcquirerProcess:
     def new_operator(self, role: str = "technician", name: str = "") -> Account:
         """A new account with its password and authenticator, to sign in with."""
         return Account(**self._do("operator", name or self._name(role), role))
+
+    def totp(self, account: Account, ahead: int = 0) -> str:
+        """What the account's authenticator shows; `ahead` steps from now, for a second time within thirty seconds."""
+        return totp.code(totp.secret_of(account.totp_uri), time.time() + ahead * totp.STEP_S)
 
     def _name(self, role: str) -> str:
         return f"{role[:4]}-{random.randrange(10**9)}-{next(self._names)}"
