@@ -9,17 +9,19 @@ import gc
 import sys
 import time
 
+import micropython
+from micropython import const
+
 from till import __version__
 from till.core.errors import ReaderError, TicketError, TillError
 from till.core.memory import forget
-from till.flows.notice import notice
 from till.services import upkeep
 from till.services.clock import Clock
 from till.services.consent import Consent
 from till.services.console import Console
 from till.services.identity import load_identity
 from till.services.log import Log
-from till.services.networks import Networks, check_networks
+from till.services.networks import Networks
 from till.services.wifi import Wifi
 from till.storage.journal import Journal
 from till.storage.settings import Settings
@@ -30,17 +32,13 @@ from till.ui.screen import Screen
 # 2026-11-01: no true time is before this firmware was made.
 BUILT = 1793491200
 
-
-_PROVISIONING = (
-    "till.services.technician",
-    "till.services.enrolment",
-    "till.services.ticket",
-    "till.services.trust",
-)
+_MANIFEST = const("/microtill.json")
+_HASH = const('"hash":"')
+_CTRL_C = const(3)
 
 
 def run(board) -> None:
-    """The terminal, for ever."""
+    """The terminal, until MicroPython's prompt is asked for."""
     asyncio.run(App(board).run())
 
 
@@ -54,23 +52,50 @@ class App:
         self._screen = Screen(board.display, self._settings.get("language"))
         self._counter = Counter(self._screen, board.keypad, board.leds, board.buzzer)
         self._consent = Consent()
+        self._about = {
+            "serial": board.serial_number,
+            "board": board.name,
+            "fw": __version__,
+            "reset": board.reset_cause,
+            "selftest": "",
+            "files": _installed(),
+        }
+        self._shop = None  # (payments, link, signer) of a merchant's terminal
         self._tasks = []
+        self._over = asyncio.Event()
 
     async def run(self) -> None:
-        """Start up and work; whatever makes that impossible stays on the screen, with what to do."""
+        """Start up and work. Returns when the prompt was asked for: nothing of the terminal runs any more then."""
         self._spawn("watchdog", upkeep.watch, self._board.watchdog)
         self._spawn("keypad", self._counter.run)
         self._screen.processing("screen.starting", "", 0)
+        self._tasks.append(asyncio.create_task(self._work()))
+        await self._over.wait()
+        for task in self._tasks:
+            await _stop(task)
+        if self._shop:
+            self._shop[1].close()
+        self._counter.leds.show(0)
+        text = self._screen.text
+        self._screen.message("info", text("screen.serviced"), [text("screen.serviced_hint")], "")
+        self._screen.close()
+
+    async def _work(self) -> None:
+        """What makes work impossible stays on the screen, with what to do; a technician may still ask."""
         try:
-            await self._start()
-        except TillError as e:
-            self._log.error("start", e)
-            while True:
-                await notice(self._counter, e.key)
+            try:
+                await self._start()
+            except Exception as e:  # noqa: BLE001 - generic on the screen, precise in the log
+                self._log.error("start", e)
+                await self._fault(e if isinstance(e, TillError) else TillError(type(e).__name__))
+        except Exception as e:  # noqa: BLE001 - not even that: start anew
+            self._log.error("fault", e)
+            self._board.reset()
 
     async def _start(self) -> None:
         board = self._board
-        _self_test(board.rng)
+        await self._ending("")
+        self._self_test()
         vault = Vault(board.nvs, board.serial_number, board.rng)
         journal = Journal(board.journal_flash)
         self._clock = Clock(board.rtc, time.time, max(BUILT, journal.last_time))
@@ -85,9 +110,10 @@ class App:
         else:
             from till.flows.install import install
 
+            micropython.kbd_intr(_CTRL_C)  # a blank unit has nothing to keep from its technician
             self._spawn("wifi", self._wifi.run)
             self._spawn("status", upkeep.show_status, self._screen, self._wifi, self._clock)
-            self._spawn("console", self._console(None, None).run)
+            self._serve(self._service)
             await install(self._counter, self._consent, self._settings, board.serial_number)
 
     async def _sell(self, identity, vault, journal) -> None:
@@ -117,12 +143,13 @@ class App:
         signer = device_signer(vault, identity.kid, board.rng)
         acquirer = Acquirer(identity, TransactionKeys(vault), signer, journal, clock, link, operator, __version__)
         payments = Payments(acquirer, journal, clock, session, link)
+        self._shop = payments, link, signer
         self._spawn("wifi", self._wifi.run)
         self._spawn("link", upkeep.keep_connected, link, self._wifi, payments, log)
         self._spawn("reversals", payments.run)
         self._spawn("ready", upkeep.make_ready, signer, journal, self._counter, payments, log)
         self._spawn("status", upkeep.show_status, self._screen, self._wifi, clock, link, payments, operator)
-        self._spawn("console", self._console(payments, link).run)
+        self._serve(self._service)
         try:
             await board.nfc.start()
         except ReaderError as e:
@@ -130,6 +157,16 @@ class App:
         terminal = Terminal(identity.serial[-8:])
         instruments = Instruments(clock, board.rng)
         await desk(self._counter, board.nfc, payments, terminal, instruments, self._settings, log, self._consent)
+
+    async def _fault(self, error: TillError) -> None:
+        from till.flows.fault import fault
+        from till.services.fault import FaultService
+
+        service = FaultService(self._board.serial_number, self._about, error, self._consent, self._log, self._end)
+        self._serve(lambda: service)
+        await fault(self._counter, self._consent, error)
+
+    # Beside the flows.
 
     def _spawn(self, name: str, work, *args) -> None:
         """Run `work(*args)` beside the flows, for ever."""
@@ -144,81 +181,62 @@ class App:
                 self._log.error(name, e)
             await asyncio.sleep(1)
 
-    def _console(self, payments, link) -> Console:
-        """What the USB line may ask. No secrets; whatever changes the terminal needs the person at the keypad."""
-        board, vault = self._board, self._vault
+    def _self_test(self) -> None:
+        from till.crypto import selftest
 
-        async def status(request) -> dict:
-            gc.collect()
-            members = {
-                "free": gc.mem_free(),
-                "state": "provisioned" if payments else "trusted" if _load_trust(vault) else "blank",
-                "serial": board.serial_number,
-                "board": board.name,
-                "fw": __version__,
-                "language": self._screen.language,
-                "wifi": "" if self._wifi.connected else self._wifi.reason,
-                "online": False,
-            }
-            if payments:
-                identity = payments.identity
-                members["online"] = link.connected
-                members["reason"] = link.reason
-                members["tid"] = identity.tid
-                members["mid"] = identity.mid[:3] + "********" + identity.mid[11:]
-                members["merchant"] = identity.merchant["name"]
-                members["batch"] = payments.batch
-                members["pending"] = payments.reversals_pending()
-                members["unseen"] = payments.has_unseen()
-            return members
+        forget("till.crypto.selftest")
+        try:
+            selftest.run(self._board.rng)
+        except TillError as e:
+            self._about["selftest"] = e.detail
+            raise
+        self._about["selftest"] = "ok"
 
-        async def wifi(request) -> dict:
-            networks = check_networks(request.get("networks"))
-            if payments:  # a blank unit has nothing that another network could be after
-                await self._consent.ask("screen.wifi_change", [("label.wifi", ssid) for ssid, _ in networks])
-            self._networks.set(networks)
-            self._wifi.retry()
-            return {}
+    # The service console.
 
-        async def trust(request) -> dict:
-            return await self._technician().trust(request)
+    def _serve(self, service) -> None:
+        self._spawn(
+            "console", Console(sys.stdin.buffer, sys.stdout, self._log, service, lambda: self._consent.at_rest).run
+        )
 
-        async def key_request(request) -> dict:
-            self._wifi.start_radio()
-            return await self._technician().key_request(request)
+    def _service(self):
+        gc.collect()
+        self._about["free"] = gc.mem_free()  # before anything is loaded for the request
+        from till.services.service import Service
 
-        async def ticket(request) -> dict:
-            answer = await self._technician().ticket(request)
-            self._tasks.append(asyncio.create_task(self._restart()))
-            return answer
+        forget("till.services.service")
+        return Service(
+            self._board, self._about, self._settings, self._vault, self._journal, self._clock,
+            self._networks, self._wifi, self._consent, self._log, self._end, self._shop,
+        )  # fmt: skip
 
-        async def logs(request) -> dict:
-            return {"lines": self._log.lines}
+    def _end(self, how: str) -> None:
+        self._tasks.append(asyncio.create_task(self._ending(how)))
 
-        handlers = {"status": status, "trust": trust, "wifi": wifi, "key_request": key_request, "ticket": ticket}
-        handlers["logs"] = logs
-        return Console(sys.stdin.buffer, sys.stdout, handlers)
+    async def _ending(self, how: str) -> None:
+        from till.services.ending import end
 
-    def _technician(self):
-        from till.services.enrolment import Enrolment
-        from till.services.technician import Technician
-
-        board = self._board
-        enrolment = Enrolment(self._vault, board.serial_number, board.name, __version__, board.rng)
-        forget(*_PROVISIONING)  # gone when this technician is
-        return Technician(self._vault, self._journal, self._clock, self._consent, enrolment)
-
-    async def _restart(self) -> None:
-        self._screen.processing("screen.starting", "", 0)
-        await asyncio.sleep_ms(300)  # the console's answer leaves first
-        self._board.reset()
+        forget("till.services.ending", "till.storage.wipe")
+        await end(how, self._board, self._screen, self._over)
 
 
-def _self_test(rng) -> None:
-    from till.crypto import selftest
+async def _stop(task) -> None:
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        return
 
-    selftest.run(rng)
-    forget("till.crypto.selftest")
+
+def _installed() -> "str | None":
+    """The hash by which the tool that copied these files knows them; None where they came as an image."""
+    try:
+        with open(_MANIFEST) as f:
+            text = f.read(256)  # the names of the files come after it
+    except OSError:
+        return None
+    at = text.find(_HASH)
+    return text[at + len(_HASH) :][:64] if at >= 0 else None
 
 
 def _load_trust(vault):

@@ -1,6 +1,8 @@
 """Flash and NVS: what NOR can do, what a commit promises, and what a power cut leaves."""
 
 import random
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -95,7 +97,8 @@ def test_flash_refuses_what_lies_outside_it():
 
 
 def test_nvs_shows_what_is_pending_and_keeps_what_is_committed(tmp_path):
-    nvs = Nvs(0x6000, tmp_path / "nvs.json")
+    flash = NorFlash(0x8000, tmp_path / "flash.bin")
+    nvs = Nvs(flash, 0x1000, 0x6000)
     nvs.set("till", "count", -5)
     nvs.set("till", "blob", b"\0secret")
     assert nvs.get("till", "count", int) == -5
@@ -104,7 +107,8 @@ def test_nvs_shows_what_is_pending_and_keeps_what_is_committed(tmp_path):
     with pytest.raises(NvsError) as e:
         nvs.get("till", "count", int)
     assert e.value.code == NOT_FOUND
-    again = Nvs(0x6000, tmp_path / "nvs.json")
+    flash.close()
+    again = Nvs(NorFlash(0x8000, tmp_path / "flash.bin"), 0x1000, 0x6000)
     assert again.get("till", "count", int) == -5
     assert again.get("till", "blob", bytes) == b"\0secret"
     with pytest.raises(NvsError):
@@ -116,7 +120,7 @@ def test_nvs_shows_what_is_pending_and_keeps_what_is_committed(tmp_path):
 def test_a_cut_keeps_some_prefix_of_what_was_not_committed(tmp_path):
     outcomes = set()
     for seed in range(40):
-        nvs = Nvs(0x6000, seed=seed)
+        nvs = Nvs(NorFlash(0x6000), 0, 0x6000, seed)
         nvs.set("n", "base", 0)
         nvs.commit()
         for i in range(3):
@@ -135,7 +139,7 @@ def test_a_cut_keeps_some_prefix_of_what_was_not_committed(tmp_path):
 
 
 def test_nvs_bounds_keys_and_space():
-    nvs = Nvs(0x3000)
+    nvs = Nvs(NorFlash(0x3000), 0, 0x3000)
     nvs.set("n", "k" * 15, 1)
     with pytest.raises(NvsError) as e:
         nvs.set("n", "k" * 16, 1)
@@ -143,6 +147,84 @@ def test_nvs_bounds_keys_and_space():
     with pytest.raises(NvsError) as e:
         nvs.set("n", "big", bytes(0x3000))
     assert e.value.code == NOT_ENOUGH_SPACE
+
+
+def test_nvs_keeps_its_values_through_a_thousand_changes_in_few_pages():
+    """Against a dictionary: pages fill up, are moved together and erased; every value comes back from the flash."""
+    rng = random.Random(5)
+    flash = NorFlash(0x6000)
+    nvs = Nvs(flash, 0x1000, 0x4000)
+    held: dict[str, int | bytes] = {}
+    for _ in range(1000):
+        key = f"k{rng.randrange(8)}"
+        if key in held and rng.random() < 0.2:
+            nvs.erase("till", key)
+            del held[key]
+        else:
+            held[key] = rng.randrange(-5, 5) if rng.random() < 0.3 else rng.randbytes(rng.choice((0, 1, 33, 900)))
+            nvs.set("till", key, held[key])
+        nvs.commit()
+        if rng.random() < 0.1:
+            nvs = Nvs(flash, 0x1000, 0x4000)
+        for name, value in held.items():
+            assert nvs.get("till", name, type(value)) == value
+    assert flash.read(0, 0x1000) == b"\xff" * 0x1000 == flash.read(0x5000, 0x1000)
+    assert (flash.programs, flash.erases) == (0, 0)
+
+
+def test_a_blob_of_more_than_a_page():
+    flash = NorFlash(0x8000)
+    big = random.Random(1).randbytes(8200)
+    nvs = Nvs(flash, 0, 0x8000)
+    for n in range(4):
+        nvs.set("till", "big", big[n:])
+        nvs.commit()
+        assert Nvs(flash, 0, 0x8000).get("till", "big", bytes) == big[n:]
+
+
+def test_nvs_marks_what_was_erased_and_only_a_page_erase_destroys_it():
+    flash = NorFlash(0x4000)
+    nvs = Nvs(flash, 0, 0x4000)
+    nvs.set("till", "a", b"the first secret")
+    nvs.commit()
+    nvs.set("till", "a", b"the second secret")
+    nvs.commit()
+    nvs.erase("till", "a")
+    nvs.commit()
+    assert not nvs.holds("till", "a")
+    assert b"the first secret" in flash.read(0, 0x4000)
+    assert b"the second secret" in flash.read(0, 0x4000)
+    flash.erase(0)
+    nvs.reload()
+    assert b"secret" not in flash.read(0, 0x4000)
+
+
+def test_nvs_reads_what_the_generator_of_esp_idf_writes(tmp_path):
+    """An image made by Espressif's own tool, with code that is not ours."""
+    blob = random.Random(2).randbytes(5000)
+    (tmp_path / "blob.bin").write_bytes(blob)
+    (tmp_path / "in.csv").write_text(
+        "key,type,encoding,value\ntill,namespace,,\ncount,data,i32,-7\n"
+        f"blob,file,binary,{tmp_path / 'blob.bin'}\nother,namespace,,\ncount,data,i32,9\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "esp_idf_nvs_partition_gen", "generate", "in.csv", "out.bin", "0x6000"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    flash = NorFlash(0x6000)
+    flash.burn(0, (tmp_path / "out.bin").read_bytes())
+    nvs = Nvs(flash, 0, 0x6000)
+    assert nvs.get("till", "count", int) == -7
+    assert nvs.get("other", "count", int) == 9
+    assert nvs.get("till", "blob", bytes) == blob
+    nvs.set("till", "blob", b"shorter")
+    nvs.set("other", "count", 10)
+    nvs.commit()
+    again = Nvs(flash, 0, 0x6000)
+    assert (again.get("till", "blob", bytes), again.get("other", "count", int)) == (b"shorter", 10)
 
 
 def test_the_partition_table_is_one_the_bootloader_takes():
@@ -307,7 +389,7 @@ def test_state_outlives_the_bench(tmp_path):
         assert b.wait_exit() == 0
     again = "import esp32\nprint(esp32.NVS('t').get_i32('x'))\n" + FLASH + "print(read(3, 9))"
     assert run(tmp_path, again, state=tmp_path / "state") == ["41", r"b'hi\xff'"]
-    assert sorted(p.name for p in (tmp_path / "state").iterdir()) == ["flash.bin", "nvs.json"]
+    assert sorted(p.name for p in (tmp_path / "state").iterdir()) == ["flash.bin"]
     assert run(tmp_path, FLASH + "print(read(3, 9))") == [r"b'\xff\xff\xff'"]
 
 

@@ -254,40 +254,6 @@ def test_power_cut_at_every_operation_leaves_all_old_or_all_new():
     assert cuts > 60
 
 
-def test_wipe_destroys_everything_and_a_cut_does_not_stop_it():
-    def filled():
-        nvs = FakeNvs()
-        v = vault(nvs)
-        for name in ("device", "ticket", "dukpt", "unforeseen"):
-            v.put(name, b"secret " + name.encode())
-        return nvs, v
-
-    nvs, v = filled()
-    v.wipe()
-    assert nvs.durable == {} and v.names() == []
-    v.put("device", b"new")
-    assert vault(nvs).get("device") == b"new"
-    nvs, v = filled()
-    before = nvs.operations
-    v.wipe()
-    for cut_at in range(nvs.operations - before):
-        again, v = filled()
-        again.cut_at = before + cut_at
-        try:
-            v.wipe()
-            raise AssertionError("no cut")
-        except PowerCut:
-            pass
-        for left in again.leftovers():
-            after = FakeNvs(left)
-            v = vault(after)
-            names = v.names()
-            if names:
-                assert len(names) == 4 and len(left["/root"]) == 32 and "/wiping" not in left
-            else:
-                assert "/root" not in after.durable and "/wiping" not in after.durable
-
-
 def test_a_failing_random_source_seals_nothing():
     class Failing:
         def bytes(self, n):

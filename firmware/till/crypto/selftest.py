@@ -103,7 +103,7 @@ def _random(rng) -> bool:
     return rng.bytes(32) != rng.bytes(32)
 
 
-_TESTS = (
+TESTS = (
     ("SHA-256", _sha256),
     ("HMAC-SHA256", _hmac),
     ("AES", _aes),
@@ -120,10 +120,15 @@ _TESTS = (
 
 def run(rng) -> None:
     """Run every test; CryptoError names the primitive that fails first. `rng`: till.crypto.rng.Rng."""
-    for name, test in _TESTS:
-        try:
-            passed = test(rng)
-        except Exception as e:  # noqa: BLE001 - a broken primitive may raise anything; it becomes one error
-            raise CryptoError("self-test: %s (%s)" % (name, type(e).__name__))
-        if not passed:
-            raise CryptoError("self-test: " + name)
+    for name, test in TESTS:
+        check(name, test, rng)
+
+
+def check(name: str, test, rng) -> None:
+    """Run one of TESTS; CryptoError when it fails."""
+    try:
+        passed = test(rng)
+    except Exception as e:  # noqa: BLE001 - a broken primitive may raise anything; it becomes one error
+        raise CryptoError("self-test: %s (%s)" % (name, type(e).__name__))
+    if not passed:
+        raise CryptoError("self-test: " + name)

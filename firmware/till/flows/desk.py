@@ -65,9 +65,13 @@ async def _rest(counter, payments, consent):
     """The key that starts something; None when something else has come up that a person must see first."""
     counter.screen.idle(payments.merchant["name"], payments.identity.tid, _obstacle(counter.screen, payments))
     waiting = payments.reversals_pending()
-    while True:
-        key = await counter.key(_WATCH_MS)
-        if key == "MENU" or (key and "0" <= key <= "9"):
-            return key
-        if consent.question or payments.has_unseen() or waiting != payments.reversals_pending():
-            return None
+    consent.at_rest = True
+    try:
+        while True:
+            key = await counter.key(_WATCH_MS)
+            if key == "MENU" or (key and "0" <= key <= "9"):
+                return key
+            if consent.question or payments.has_unseen() or waiting != payments.reversals_pending():
+                return None
+    finally:
+        consent.at_rest = False

@@ -16,10 +16,20 @@ async def install(counter, consent, settings, serial: str) -> None:
         lines = [screen.text("screen.not_provisioned_hint"), screen.text("label.unit") + " " + serial]
         screen.message("info", screen.text("screen.not_provisioned"), lines, None)
         try:
-            while consent.question is None:
-                if await counter.key(_WATCH_MS) == "MENU":
-                    await language(counter, settings)
-                    break
+            if await _question_or_menu(counter, consent):
+                await language(counter, settings)
             await put_question(counter, consent)
         except Cancelled:
             counter.buzzer.key()
+
+
+async def _question_or_menu(counter, consent) -> bool:
+    """True when MENU was pressed, False when a question stands."""
+    consent.at_rest = True
+    try:
+        while consent.question is None:
+            if await counter.key(_WATCH_MS) == "MENU":
+                return True
+        return False
+    finally:
+        consent.at_rest = False

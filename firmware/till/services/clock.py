@@ -23,6 +23,8 @@ class Clock:
         self._time = time
         self.floor = floor
         self._correction = 0
+        self._started = time()
+        self.known = False  # whether the time came signed since power-on; until then it is a floor, not the time
         self.set_offset(offset)
         if self.now() < floor:
             self._set(floor)
@@ -30,6 +32,10 @@ class Clock:
     def now(self) -> int:
         """Unix seconds, UTC."""
         return self._time() + EPOCH_2000 + self._correction
+
+    def uptime(self) -> int:
+        """Seconds since this was made, whatever the clock was set to meanwhile."""
+        return self._time() - self._started
 
     def set_offset(self, minutes: int) -> None:
         """Minutes east of UTC of the merchant's wall clock."""
@@ -49,6 +55,7 @@ class Clock:
         if abs(self.now() - utc) > _SKEW_S:
             self._set(utc)
         self.raise_floor(utc)
+        self.known = True
 
     def local(self, utc=None) -> tuple:
         """`(year, month, day, hour, minute, second)` on the merchant's wall clock."""
@@ -57,7 +64,9 @@ class Clock:
     def _set(self, utc: int) -> None:
         # TLS reads the chip's clock, so it is set too where it can be; what remains is our correction.
         year, month, day, hour, minute, second = civil(utc)
+        before = self._time()
         self._rtc.datetime((year, month, day, 0, hour, minute, second, 0))
+        self._started += self._time() - before
         self._correction = 0
         self._correction = utc - self.now()
 

@@ -13,6 +13,7 @@ class Consent:
     """One question at a time: the console asks and waits, a flow shows it and answers."""
 
     def __init__(self):
+        self.at_rest = False  # whether whoever shows questions waits for one, so that none would interrupt a person
         self.question = None  # (title_key, rows) while one stands
         self._answered = asyncio.Event()
         self._yes = False

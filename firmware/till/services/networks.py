@@ -2,13 +2,9 @@
 
 import json
 
-from micropython import const
-
-from till.core.errors import InvalidValue, StorageError
-from till.core.fields import text
+from till.core.errors import StorageError
 
 _RECORD = "wifi"
-_MOST = const(2)
 
 
 class Networks:
@@ -28,21 +24,5 @@ class Networks:
             raise StorageError("wifi record")
 
     def set(self, networks) -> None:
-        """Replace them by what `check_networks` returned."""
+        """Replace them by `networks`, checked by network_list.py."""
         self._vault.put(_RECORD, json.dumps(networks).encode())
-
-
-def check_networks(networks) -> list:
-    """1 or 2 lists of SSID (1–32 octets of UTF-8) and password (8–63 octets, or "" for none); else InvalidValue."""
-    if not isinstance(networks, list) or not 1 <= len(networks) <= _MOST:
-        raise InvalidValue("one or two networks")
-    for pair in networks:
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise InvalidValue("network")
-        ssid, password = pair
-        text(ssid, 32, "network name")
-        if len(ssid.encode()) > 32:
-            raise InvalidValue("network name")
-        if not isinstance(password, str) or (password and not 8 <= len(password.encode()) <= 63):
-            raise InvalidValue("network password")
-    return networks

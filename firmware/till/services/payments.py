@@ -95,6 +95,14 @@ class Payments:
         """Whether a message is being made, or its answer awaited."""
         return self._busy.locked()
 
+    async def halt(self) -> None:
+        """Wait for the message in flight and let no other begin, until `resume`: the terminal is about to change."""
+        await self._busy.acquire()
+
+    def resume(self) -> None:
+        """Messages may go again after all."""
+        self._busy.release()
+
     async def connect(self) -> None:
         """Make the connection now; LinkError says why it cannot be made."""
         await self._link.connect()
@@ -113,12 +121,13 @@ class Payments:
         self._clock.set_offset(offset)
         self._session.signed_on(batch, offset)
 
-    async def echo(self) -> None:
-        """Is the acquirer there, and does it know us? Errors as `sign_on`."""
+    async def echo(self) -> int:
+        """Is the acquirer there, and does it know us? Its signed time, Unix seconds. Errors as `sign_on`."""
         async with self._busy:
             answer = await self._acquirer.exchange("echo", self._stan(), self.batch, {})
         if answer.outcome != outcome.APPROVED:
             raise TillError("echo " + answer.rc, key=self._refusal(answer))
+        return answer.time
 
     def _refusal(self, answer) -> str:
         action = answer.text("action", 16)

@@ -7,6 +7,7 @@ months without it.
 from till.core.errors import InvalidValue
 from till.core.identifiers import split_mid
 from till.services.enrolment import Enrolment
+from till.services.network_list import check_networks
 from till.services.trust import accept_trust, examine_trust, fingerprint, kid_of
 
 TRUST_MAX = 16384
@@ -23,6 +24,15 @@ class Technician:
         self._consent = consent
         self._enrolment = enrolment
 
+    async def wifi(self, request: dict, networks, wifi, ask: bool) -> dict:
+        """Know the `networks` [[name, password], …] from now on; with `ask`, once the person has agreed."""
+        wanted = check_networks(request.get("networks"))
+        if ask:  # a blank unit has nothing that another network could be after
+            await self._consent.ask("screen.wifi_change", [("label.wifi", ssid) for ssid, _ in wanted])
+        networks.set(wanted)
+        wifi.retry()
+        return {}
+
     async def trust(self, request: dict) -> dict:
         """Take the mt-trust in `token`, once the person has compared its fingerprint."""
         token = _text(request, "token", TRUST_MAX)
@@ -35,10 +45,13 @@ class Technician:
 
     async def key_request(self, request: dict) -> dict:
         """Make an mt-keyreq. The radio must be on: without it the chip's random numbers are not random."""
-        return {"token": self._enrolment.key_request().decode()}
+        return {"token": self._enrolment.key_request(request.get("new_key") is True).decode()}
 
-    async def ticket(self, request: dict) -> dict:
-        """Install the mt-ticket in `token`, once the person has read whose terminal this becomes. Then restart."""
+    async def ticket(self, request: dict, payments) -> dict:
+        """Install the mt-ticket in `token`, once the person has read whose terminal this becomes. Then restart.
+
+        `payments`: of the merchant whose terminal this is now, or None; they have stopped for good when this returns.
+        """
         token = _text(request, "token", TICKET_MAX)
         offer = self._enrolment.examine(token, self._journal, self._clock.floor)
         found = offer.ticket
@@ -53,7 +66,15 @@ class Technician:
             ("label.tid", found.tid),
         )
         await self._consent.ask("screen.ticket", rows)
-        self._enrolment.install(offer, self._journal)
+        if payments:
+            # A message would write its transaction keys over the new ones.
+            await payments.halt()
+        try:
+            self._enrolment.install(offer, self._journal)
+        except BaseException:
+            if payments:
+                payments.resume()
+            raise
         return {"tid": found.tid}
 
 

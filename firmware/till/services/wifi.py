@@ -31,6 +31,8 @@ class Wifi:
         self._wlan = wlan
         self._networks = networks
         self.reason = "reason.no_wifi"
+        self.held = False  # somebody sets up the Wi-Fi: the station is theirs
+        self._station = asyncio.Lock()
         self.up = asyncio.Event()
         self.changed = asyncio.Event()
 
@@ -47,15 +49,32 @@ class Wifi:
         """The networks changed: try at once."""
         self.changed.set()
 
+    async def scan(self) -> list:
+        """As WLAN.scan: two seconds during which nothing else runs. Empty when the radio will not. Hold it first."""
+        async with self._station:
+            try:
+                if not self.connected:
+                    self._wlan.disconnect()  # a station that is joining cannot look around
+                return self._wlan.scan()
+            except OSError as e:
+                self.error = repr(e)
+                return []
+
+    async def join(self, ssid: str, password: str) -> bool:
+        """Leave whatever network there is and try this one now; False: `reason` says why not. Hold it first."""
+        async with self._station:
+            return await self._join(ssid, password)
+
     async def run(self) -> None:
         """Stay connected, for ever."""
         self.start_radio()
         failures = 0
         while True:
-            if self.connected:
+            if self.held or self.connected:
                 failures = 0
-                self.reason = ""
-                self.up.set()
+                if self.connected:
+                    self.reason = ""
+                    self.up.set()
                 await asyncio.sleep_ms(_POLL_MS)
                 continue
             self.up.clear()
@@ -66,7 +85,9 @@ class Wifi:
                 self.changed.clear()
                 continue
             ssid, password = networks[failures % len(networks)]
-            if await self._join(ssid, password):
+            async with self._station:
+                joined = await self._join(ssid, password)
+            if joined:
                 continue
             wait = _BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]
             failures += 1
@@ -78,11 +99,13 @@ class Wifi:
                 continue
 
     async def _join(self, ssid, password) -> bool:
-        wlan = self._wlan
+        wlan, held = self._wlan, self.held
         if self.reason in ("", "reason.no_wifi"):
             self.reason = "reason.connecting"
         try:
             wlan.disconnect()
+            while self.connected:  # the driver has not said so yet
+                await asyncio.sleep_ms(_POLL_MS)
             wlan.connect(ssid, password)
         except OSError as e:
             self.reason = "reason.no_wifi"
@@ -91,6 +114,8 @@ class Wifi:
         for _ in range(_CONNECT_S * 1000 // _POLL_MS):
             if self.connected:
                 return True
+            if self.held != held:
+                break
             status = wlan.status()
             reason = _REASONS.get(status)
             if reason:
@@ -98,6 +123,13 @@ class Wifi:
                 wlan.disconnect()
                 return False
             await asyncio.sleep_ms(_POLL_MS)
-        self.reason = "reason.wifi_silent"
+        self.reason = "reason.wifi_no_address" if self._associated() else "reason.wifi_silent"
         wlan.disconnect()
         return False
+
+    def _associated(self) -> bool:
+        try:
+            self._wlan.status("rssi")
+        except OSError:
+            return False
+        return True

@@ -107,6 +107,11 @@ class Journal:
         """Something is open, unseen, being settled, or approved and not yet settled."""
         return bool(len(self._outstanding) or self._outstanding.keep or self._outstanding.settling)
 
+    @property
+    def open_batch(self) -> bool:
+        """Something approved waits to be settled, or a settlement is not acknowledged."""
+        return bool(self._outstanding.keep or self._outstanding.settling)
+
     def open_intents(self) -> list:
         """n of each INTENT without RESULT, oldest first; those being reversed included."""
         return sorted(self._outstanding.open)
@@ -203,6 +208,14 @@ class Journal:
         Records appended meanwhile are yielded too; those erased meanwhile are not.
         """
         return self._ring.records(from_n, kinds)
+
+    def exported(self, from_n: int = 1):
+        """Yield `(n, octets, chain value before it)` of the records from `from_n` on, for a copy outside.
+
+        The octets are what the chain covers and then the chain value itself: all but the commit byte and the scrub
+        part, which never leaves. None for octets: the record is damaged.
+        """
+        return self._ring.exported(from_n)
 
     def verify(self, from_n: int = 1) -> int:
         """Check the whole chain from the sector of `from_n` on; returns how many records hold.

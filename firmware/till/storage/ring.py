@@ -335,6 +335,18 @@ class Ring:
             if n >= from_n and (kinds is None or self._buffer[offset + 2] in kinds):
                 yield self._record(offset, n, found == GOOD)
 
+    def exported(self, from_n: int = 1):
+        """As the journal's: yields `(n, octets, chain value before)`, the octets without commit byte and scrub part."""
+        head = None  # of the record before; its digest stands in its octets
+        first = max(from_n, 1)
+        for n, found, offset in self._walk(self._find(max(first - 1, 1))):
+            octets = None
+            if found != DAMAGED:
+                octets = bytes(self._view[offset + 1 : self._chained(offset) + 32])
+            if n >= first:
+                yield n, octets, head if head or n > 1 else _GENESIS
+            head = octets[-32:] if octets else None
+
     def verify_steps(self, from_n: int = 1):
         """As `verify`, in steps for an idle task: yields n of each record that holds."""
         expected = 0

@@ -19,7 +19,6 @@ from till.crypto.siv import open_sealed, seal
 _DOMAIN = b"microtill vault 1"
 _SCHEMA = const(1)
 _ROOT = "/root"
-_WIPING = "/wiping"
 _MARKER = "/marker"  # "/" is in no record's name
 _MARKER_MAX = const(1200)
 _NAME_MAX = const(13)  # NVS keys have at most 15 characters
@@ -29,9 +28,6 @@ _INVALID_LENGTH = const(-0x110C)  # ESP_ERR_NVS_INVALID_LENGTH: longer than the 
 _GENERATION_MAX = const(0x7FFFFFFF)
 
 RECORD_MAX = const(8192)
-
-# What the firmware keeps; a wipe that was cut off finds them by name.
-NAMES = ("device", "dukpt", "pending", "pins", "session", "ticket", "trust", "wifi")
 
 
 class Vault:
@@ -48,8 +44,6 @@ class Vault:
         self._generation = 0
         self._records = {}  # name -> (generation, slot, length)
         self._changes = None  # in a transaction: name -> the same, or None for a deleted one
-        if self._flag():
-            self._finish_wipe()
         self._open()
 
     # Reading.
@@ -144,18 +138,6 @@ class Vault:
             made = [name for name in changes if name not in self._records]
             self._sweep([name for name in changes if name in self._records], made)
 
-    def wipe(self) -> None:
-        """Destroy everything, the root first. A wipe that is cut off goes on at the next start."""
-        self._nvs.set_i32(_WIPING, 1)
-        self._nvs_commit()
-        names = set(NAMES)
-        names.update(self._records)
-        self._finish_wipe(names)
-        self._key = b""
-        self._generation = 0
-        self._records = {}
-        self._changes = None
-
     # Inside.
 
     def _alone(self, call, *args) -> None:
@@ -242,26 +224,6 @@ class Vault:
                 erased |= self._erase(_slot(name, 0)) | self._erase(_slot(name, 1))
         if erased:
             self._nvs_commit()
-
-    def _flag(self) -> bool:
-        try:
-            return self._nvs.get_i32(_WIPING) != 0
-        except OSError as e:
-            if e.errno != _NOT_FOUND:
-                raise StorageError("nvs %s" % e.errno)
-            return False
-
-    def _finish_wipe(self, names=NAMES) -> None:
-        self._erase(_ROOT)
-        self._nvs_commit()
-        for name in names:
-            self._erase(_slot(name, 0))
-            self._erase(_slot(name, 1))
-        self._erase(_slot(_MARKER, 0))
-        self._erase(_slot(_MARKER, 1))
-        self._nvs_commit()
-        self._erase(_WIPING)
-        self._nvs_commit()
 
     # NVS, its errors as ours.
 

@@ -135,6 +135,12 @@ erase_keys_hint It can sell again only when bound to a merchant again
 echo_ok Line is good
 no_records No records
 please_wait Please wait
+service Give it to service?
+serviced In service
+serviced_hint A computer has it. Restart it to sell
+wipe Erase everything?
+wiping Erasing, keep power on
+wifi_list Wi-Fi (* locked)
 """,
     # Menu items.
     "menu": """
@@ -197,6 +203,7 @@ wifi Wi-Fi
 address Address
 result Result
 support Support code
+unsettled Unsettled
 """,
     # Errors, by the key that core/errors.py carries: what it is | what to do.
     "error": """
@@ -237,6 +244,7 @@ already_voided Already voided
 unsettled Sales not settled|Settle first
 activation_code Wrong code|Enter it again
 settling Settlement not finished|Settle first
+wifi Not on the Wi-Fi
 """,
     # Why the acquirer was not reached, or its answer not taken.
     "reason": """
@@ -263,6 +271,7 @@ malformed Answer malformed
 signature Answer: bad signature
 http_status Host reports a fault
 power_cut Power was cut
+wifi_no_address No network address given
 """,
     # What a signed refusal asks for.
     "action": """

@@ -131,6 +131,12 @@ erase_keys_hint 清除后必须重新绑定商户才能收款
 echo_ok 通讯正常
 no_records 没有记录
 please_wait 请稍候
+service 停止收款并维护？
+serviced 维护中
+serviced_hint 由电脑控制，重启后恢复
+wipe 清除本机全部数据
+wiping 正在清除，请勿断电
+wifi_list 无线网络（* 加密）
 """,
     # Menu items.
     "menu": """
@@ -193,6 +199,7 @@ wifi 无线网络
 address 地址
 result 结果
 support 支持代码
+unsettled 未结算
 """,
     # Errors, by the key that core/errors.py carries: what it is | what to do.
     "error": """
@@ -233,6 +240,7 @@ already_voided 本笔已撤销
 unsettled 有未结算交易|请先结算
 activation_code 激活码有误|请重新输入
 settling 结算未完成|请先完成结算
+wifi 没有连上无线网络
 """,
     # Why the acquirer was not reached, or its answer not taken.
     "reason": """
@@ -259,6 +267,7 @@ malformed 应答格式错误
 signature 应答签名错误
 http_status 主机报告错误
 power_cut 中途断电
+wifi_no_address 没有分到网络地址
 """,
     # What a signed refusal asks for.
     "action": """

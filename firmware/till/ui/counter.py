@@ -76,6 +76,14 @@ class Counter:
                 return None
         return self.pressed()
 
+    def held(self, key: str) -> int:
+        """Milliseconds that `key` has been down; 0 when it is up."""
+        return self._keypad.held(key)
+
+    async def pause(self, ms: int) -> None:
+        """Let `ms` milliseconds pass, whatever is pressed."""
+        await asyncio.sleep_ms(ms)
+
     async def confirm(self, timeout_ms: int = 0) -> None:
         """Until OK; CANCEL raises Cancelled, and so does the timeout."""
         while True:

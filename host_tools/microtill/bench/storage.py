@@ -1,6 +1,8 @@
 """Flash and NVS as the firmware asks for them, and the power cut in the middle of an operation."""
 
+import fcntl
 import json
+import os
 import struct
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from microtill.bench.protocol import Op
 
 _INT, _BLOB = 1, 2
 _EIO = 5
+_NVS_SIZE = 0x6000  # where the table has none
 _IN_FILE_S = 0.1  # the firmware is out of its file system at the latest so long after the last block
 _ADDRESS = struct.Struct("<II")
 
@@ -40,9 +43,13 @@ class Storage:
         if state:
             state.mkdir(parents=True, exist_ok=True)
         self.partitions = partitions.load(table, flash_size)
+        self._lock = _lock(state) if state else None
         self.flash = NorFlash(flash_size, state / "flash.bin" if state else None, seed)
-        nvs_size = next((p.size for p in self.partitions if p.label == "nvs"), 0x6000)
-        self.nvs = Nvs(nvs_size, state / "nvs.json" if state else None, seed)
+        self._nvs = next((range(p.offset, p.end) for p in self.partitions if p.label == "nvs"), range(0))
+        if self._nvs:
+            self.nvs = Nvs(self.flash, self._nvs.start, len(self._nvs), seed)
+        else:
+            self.nvs = Nvs(NorFlash(_NVS_SIZE), 0, _NVS_SIZE, seed)
         self.cut_in: int | None = None
         self.done = 0
         self._host = host
@@ -67,6 +74,7 @@ class Storage:
         lost = self.nvs.stop()
         if lost:
             self._host.tell("nvs", f"{lost} uncommitted changes lost")
+        self.nvs.reload()
         self._namespaces.clear()
         self._in_file_until = 0.0
 
@@ -82,6 +90,8 @@ class Storage:
 
     def close(self) -> None:
         self.flash.close()
+        if self._lock is not None:
+            os.close(self._lock)
 
     def _cut_now(self) -> bool:
         self.done += 1
@@ -127,6 +137,7 @@ class Storage:
         stuck = self.flash.program(address, octets)
         if stuck:
             self._host.violate(f"flash: program {address:#x}+{stuck[0]:#x} wants bits that only an erase sets")
+        self._changed(address)
         return 0, b""
 
     def _erase(self, _obj: int, data: memoryview) -> Answer | None:
@@ -140,7 +151,13 @@ class Storage:
             self._host.power_cut()
             return None
         self.flash.erase(address // SECTOR)
+        self._changed(address)
         return 0, b""
+
+    def _changed(self, address: int) -> None:
+        # On the chip NVS would go on with what it remembers; firmware that erases its pages restarts at once.
+        if address in self._nvs:
+            self.nvs.reload()
 
     # NVS
 
@@ -190,3 +207,14 @@ class Storage:
         self._host.tell("nvs", f"cut in {what}")
         self._host.power_cut()
         return True
+
+
+def _lock(state: Path) -> int:
+    """Hold the state for this bench alone; two would write over each other. Raises ValueError."""
+    descriptor = os.open(state, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ValueError(f"{state} is in use by another bench") from None
+    return descriptor

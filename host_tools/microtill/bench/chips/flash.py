@@ -43,10 +43,7 @@ class NorFlash:
     def program(self, address: int, data: bytes) -> list[int]:
         """Clear bits. Returns the offsets of bytes (but 0xFF) that the flash could not hold: they need an erase."""
         n = len(data)
-        self._check(address, n)
-        old = self._data[address : address + n]
-        new = (int.from_bytes(old, "little") & int.from_bytes(data, "little")).to_bytes(n, "little")
-        self._data[address : address + n] = new
+        new = self.burn(address, data)
         self.programs += 1
         self.programmed_bytes += n
         if new == data:
@@ -54,10 +51,23 @@ class NorFlash:
         return [i for i in range(n) if new[i] != data[i] and data[i] != 0xFF]
 
     def erase(self, sector: int) -> None:
-        self._check(sector * SECTOR, SECTOR)
-        self._data[sector * SECTOR : (sector + 1) * SECTOR] = _BLANK
+        self.blank(sector)
         self.erases += 1
         self.wear[sector] = self.wear.get(sector, 0) + 1
+
+    def burn(self, address: int, data: bytes) -> bytes:
+        """As `program`, but not counted: what the system writes for itself. Returns what stands there now."""
+        n = len(data)
+        self._check(address, n)
+        old = self._data[address : address + n]
+        new = (int.from_bytes(old, "little") & int.from_bytes(data, "little")).to_bytes(n, "little")
+        self._data[address : address + n] = new
+        return new
+
+    def blank(self, sector: int) -> None:
+        """As `erase`, but not counted."""
+        self._check(sector * SECTOR, SECTOR)
+        self._data[sector * SECTOR : (sector + 1) * SECTOR] = _BLANK
 
     def tear_program(self, address: int, data: bytes) -> int:
         """The supply fails during `program`: the front is written, one byte in part. Returns how many whole bytes."""

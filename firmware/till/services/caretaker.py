@@ -1,0 +1,43 @@
+"""Taking a terminal out of service: a wipe, or MicroPython's own prompt. Loaded when it is asked for."""
+
+from till.core.errors import InvalidValue, TillError
+
+
+class Caretaker:
+    """`consent`: asks the person at the keypad; `owner`: the merchant's name, "" while there is none to ask for.
+
+    `journal`: None when it cannot be read.
+    """
+
+    def __init__(self, serial: str, owner: str, journal, consent):
+        self._serial = serial
+        self._owner = owner
+        self._journal = journal
+        self._consent = consent
+
+    async def wipe(self, request: dict) -> None:
+        """Whether everything may be erased: the words say so, and at a merchant's terminal the person agrees.
+
+        The words are `wipe SERIAL`, and while sales are unsent or not settled `wipe SERIAL and lose its sales`.
+        """
+        words = "wipe " + self._serial
+        unsettled = self._journal is not None and self._journal.unsettled
+        if unsettled and request.get("words") == words:
+            raise TillError("say: %s and lose its sales" % words, key="error.unsettled")
+        if unsettled:
+            words += " and lose its sales"
+        if request.get("words") != words:
+            raise InvalidValue("say: " + words)
+        await self._ask("screen.wipe", unsettled)
+
+    async def repl(self) -> None:
+        """Whether MicroPython's prompt may be given away: at a merchant's terminal the person agrees."""
+        await self._ask("screen.service", False)
+
+    async def _ask(self, title_key: str, unsettled: bool) -> None:
+        if not self._owner:
+            return
+        rows = [("label.merchant", self._owner), ("label.unit", self._serial)]
+        if unsettled:
+            rows.append(("label.unsettled", str(len(self._journal.open_intents()))))
+        await self._consent.ask(title_key, rows)
