@@ -46,10 +46,7 @@ class Service:
 line = open(FIFO, "r+b")  # the USB line, both ends of it
 out, log = Out(), Log()
 service = Service()
-try:
-    console = Console(line, out, log, lambda: service, lambda: True)
-except TypeError:
-    console = Console(line, out, {name: getattr(service, name) for name in service.always + service.at_rest})
+console = Console(line, out, log, lambda: service, lambda: True)
 task = None
 
 async def _all(number):
@@ -57,7 +54,7 @@ async def _all(number):
     if task is None:
         task = asyncio.create_task(console.run())
     mark = '"id": %d' % number
-    while not any(mark in part for part in out.parts) or getattr(console, "_work", None) is not None:
+    while not any(mark in part for part in out.parts) or console._work is not None:
         if task.done():
             raise RuntimeError("the console has ended")
         await asyncio.sleep_ms(0)
