@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from microtill.acquirer import totp
+from microtill.acquirer.activation import well_formed
 from microtill.cli import app
 from support.acquirer import new_card
 from support.terminal import Terminal, compact
@@ -128,6 +130,77 @@ def test_operators(data):
     assert shown("operator", "list", data=data)[0]["disabled"] is None
 
 
+def test_an_operator_as_a_person_adds_one(data):
+    done = run("operator", "add", "li", data=data, input="correct horse battery\ncorrect horse battery\n")
+    assert done.exit_code == 0, done.output
+    assert "otpauth://totp/" in done.output and "█" in done.output, "a QR code to scan"
+    assert "correct horse" not in done.output
+    made = run("operator", "add", "zhao", "--generate", "--role", "auditor", data=data)
+    assert re.search(r"password  [a-z2-7]{6}(-[a-z2-7]{6}){3}", made.output)
+    assert run("operator", "add", "wang", data=data, input="short\nshort\n").exit_code == 2
+
+
+def test_sessions(data):
+    assert shown("session", "list", data=data) == []
+    run("operator", "add", "li", "--generate", data=data)
+    assert run("session", "revoke", "li", data=data).output == "0 sessions of li ended.\n"
+    assert run("session", "revoke", "nobody", data=data).exit_code == 6
+
+
+def test_work_and_codes(data):
+    run("merchant", "add", MID, "--name", "店 [x]", data=data)
+    run("terminal", "add", MID, "10000001", data=data)
+    run("operator", "add", "li", "--generate", data=data)
+    done = run("work", "add", "10000001", "--for", "li", "--note", "front [desk]", data=data)
+    assert done.output == "Work item 1: install 10000001 at 店 [x].\n"
+    assert "front [desk]" in run("work", "list", data=data).output
+    (item,) = shown("work", "list", data=data)
+    assert (item["assigned"], item["kind"], item["merchant"]["name"]) == ("li", "install", "店 [x]")
+    assert run("work", "add", "10000001", "--kind", "paint", data=data).exit_code == 2
+    assert run("work", "add", "10000001", "--for", "nobody", data=data).exit_code == 6
+    assert run("work", "add", "NOSUCH00", data=data).exit_code == 6
+    assert run("work", "cancel", "1", data=data).exit_code == 0
+    assert run("work", "cancel", "1", data=data).exit_code == 6
+    assert shown("work", "list", data=data) == shown("work", "outcomes", data=data) == []
+    done = run("code", "issue", "10000001", "SIM-1", data=data)
+    assert re.match(r"Activation code of SIM-1 for 10000001: \d{5} \d{5}, until ", done.output)
+    assert well_formed(shown("code", "issue", "10000001", "SIM-1", data=data)["code"])
+    assert run("code", "issue", "NOSUCH00", "SIM-1", data=data).exit_code == 6
+
+
+def test_audit_is_verified(data):
+    run("merchant", "add", MID, "--name", "x", data=data)
+    run("terminal", "add", MID, "10000001", data=data)
+    done = run("audit", "--verify", data=data)
+    assert done.exit_code == 0
+    found = re.search(r"2 rows, none changed. Head: (2:[0-9a-f]{64})", done.output)
+    assert found
+    run("terminal", "suspend", "10000001", data=data)
+    assert run("audit", "--verify", "--since", found[1], data=data).exit_code == 0
+    assert run("audit", "--verify", "--since", "2:" + "0" * 64, data=data).exit_code == 5
+    assert run("audit", "--verify", "--since", "nonsense", data=data).exit_code == 2
+    with sqlite3.connect(data / "acquirer.db") as database:
+        database.execute("DROP TRIGGER audit_no_UPDATE")
+        database.execute("UPDATE audit SET actor = 'somebody else' WHERE n = 2")
+    database.close()
+    done = run("audit", "--verify", data=data)
+    assert done.exit_code == 5 and "row 2: the row was changed" in done.stderr
+    assert json.loads(run("audit", "--verify", "--json", data=data).stdout)["broken"] == 2
+
+
+def test_a_key_file_of_an_earlier_version_gets_what_it_lacks(data):
+    path = data / "secrets.json"
+    old = json.loads(path.read_text())
+    del old["code_key"], old["totp_key"]
+    path.write_text(json.dumps(old))
+    assert run("merchant", "list", data=data).exit_code == 0
+    new = json.loads(path.read_text())
+    assert new.items() >= old.items() and len(new["code_key"]) == 64 and len(new["totp_key"]) == 128
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert run("merchant", "list", data=data).exit_code == 0
+    assert json.loads(path.read_text()) == new
+
+
 def test_trust(data, tmp_path):
     payload = shown("trust", data=data)
     assert payload["url"] == "https://acquirer.microtill.test:8443"
@@ -185,7 +258,8 @@ def test_serve_sell_and_look(data):
         home = DataDir(data)
         unit = Terminal(line["port"], home.ca.der, home.trust)
         unit.ask_ticket(signed_in(unit, li), "10000001")
-        assert unit.send(unit.sale(1250, new_card()))["outcome"] == "approved"
+        sale = unit.sale(1250, new_card())
+        assert unit.send(sale)["outcome"] == "approved"
         assert [r["type"] for r in shown("transactions", data=data)] == ["sale"]
         table = run("transactions", data=data).output
         assert "¥12.50" in table and "620000******0005" in table
@@ -193,6 +267,19 @@ def test_serve_sell_and_look(data):
         run("terminal", "suspend", "10000001", data=data)
         refused = unit.send(unit.sale(1250, new_card()))
         assert refused["action"] == "suspended", "an administrator's word holds at once"
+        closed = run("terminal", "close-batch", "10000001", data=data, input="y\n")
+        assert "Batch 000001 of 10000001 is closed: 1 sales, ¥12.50. Next is 000002." in closed.output
+        assert unit.send(unit.reversal(sale))["result"] == "reversed"
+        (held,) = shown("suspense", "list", data=data)
+        assert (held["type"], held["amount"]) == ("reversal", 1250)
+        assert "¥12.50" in run("suspense", "list", data=data).output
+        assert run("suspense", "resolve", "1", "--note", "deducted", data=data).exit_code == 0
+        assert shown("suspense", "list", data=data) == []
+        assert shown("terminal", "closed", data=data)[0]["amount"] == 1250
+        assert unit.send(unit.sign(sale.payload | {"fw": "2"}))["action"] == "call"
+        assert "flagged: seq" in run("terminal", "list", data=data).output
+        assert run("terminal", "clear", "10000001", "--note", "looked at", data=data).exit_code == 0
+        assert run("terminal", "clear", "10000001", "--note", "again", data=data).exit_code == 6
         unit.close()
         start = time.monotonic()
         server.send_signal(signal.SIGINT)

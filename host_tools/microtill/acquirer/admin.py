@@ -12,7 +12,7 @@ from microtill.acquirer.answers import TOMBSTONE
 from microtill.acquirer.audit import Actor
 from microtill.acquirer.database import Database
 from microtill.acquirer.problems import Problem, malformed
-from microtill.acquirer.tables import Merchant, Message, Terminal, Ticket
+from microtill.acquirer.tables import AuditHead, Merchant, Message, Terminal, Ticket
 
 LOCAL = Actor("local", "local")
 
@@ -172,6 +172,12 @@ class Admin:
         """Rows of the audit log, oldest first; see `audit.rows`."""
         with self._database.read() as session:
             return audit.rows(session, after, limit, alarms, newest)
+
+    def audit_head(self) -> tuple[int, str]:
+        """How many rows the audit log has, and the hash of the last."""
+        with self._database.read() as session:
+            head = session.get_one(AuditHead, 1)
+            return head.n, head.chain
 
     def verify_audit(self, since: tuple[int, str] | None = None) -> audit.Verified:
         """Whether the audit log is whole; see `audit.verify`."""

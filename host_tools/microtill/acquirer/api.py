@@ -20,7 +20,7 @@ from microtill.acquirer.batches import Batches
 from microtill.acquirer.database import Database
 from microtill.acquirer.operators import ADMINISTRATOR, AUDITOR, ROLES, TECHNICIAN, Operators
 from microtill.acquirer.problems import Problem, malformed
-from microtill.acquirer.shapes import Check, ShapeError, integer, one_of, printable, record, text
+from microtill.acquirer.shapes import LABEL, Check, ShapeError, integer, one_of, printable, record, text
 from microtill.acquirer.throttle import Buckets
 from microtill.acquirer.tickets import MODES, MOVE, TicketOffice
 from microtill.acquirer.work import KINDS, RESULTS, WorkList
@@ -33,7 +33,6 @@ _PAGE = 100
 _PAGE_MAX = 1000
 
 _TID, _MID = r"[0-9A-Z]{8}", r"[0-9]{15}"
-_SERIAL = text(r"[\x21-\x7e][\x20-\x7e]{0,39}")
 _CLIENT = printable(0, 80)
 _TOKEN = text(r"[A-Za-z0-9_.-]{0,8000}")
 _NOTE = printable(0, 120)
@@ -268,10 +267,10 @@ _TICKET = record(
     {"mid": text(_MID), "mode": one_of(*MODES, MOVE), "work": integer(1, 2**53)},
 )
 _CODE_TICKET = record({"keyreq": _TOKEN, "code": text(r"[0-9]{10}")})
-_CODE = record({"tid": text(_TID), "serial": _SERIAL})
-_WORK = record({"tid": text(_TID), "kind": one_of(*KINDS)}, {"serial": _SERIAL, "assigned": _NAME, "note": _NOTE})
+_CODE = record({"tid": text(_TID), "serial": LABEL})
+_WORK = record({"tid": text(_TID), "kind": one_of(*KINDS)}, {"serial": LABEL, "assigned": _NAME, "note": _NOTE})
 _OUTCOME = record(
-    {"tid": text(_TID), "serial": _SERIAL, "version": integer(1, 2**21 - 1), "result": one_of(*RESULTS)},
+    {"tid": text(_TID), "serial": LABEL, "version": integer(1, 2**21 - 1), "result": one_of(*RESULTS)},
     {"detail": _NOTE, "client": _CLIENT},
 )
 _OPERATOR = record({"name": _NAME, "role": one_of(*ROLES)})

@@ -5,12 +5,12 @@ writes. On PostgreSQL the same code locks by SELECT … FOR UPDATE.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from microtill.acquirer import audit
@@ -110,8 +110,9 @@ def next_counter(session: Session, name: str) -> int:
     """1, 2, 3, … under `name`; each value once, whatever runs at the same time."""
     counter = session.get(Counter, name, with_for_update=True)
     if counter is None:
-        counter = Counter(name=name, value=0)
-        session.add(counter)
+        with suppress(IntegrityError), session.begin_nested():  # two may be the first at once
+            session.add(Counter(name=name, value=0))
+        counter = session.get_one(Counter, name, with_for_update=True, populate_existing=True)
     counter.value += 1
     session.flush()
     return counter.value

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 # Every field that may ever be logged. PAN, track data, field 55, tokens of messages and keys are not among them.
 _FIELDS = """tid mid seq type kid ksn status outcome rc action reason result rrn amount stan checks ms error where
-    version serial mode port fault operator problem"""
+    version serial mode port fault operator problem n head"""
 FIELDS = frozenset(_FIELDS.split())
 
 

@@ -165,8 +165,16 @@ async def serve(
         what = "is taken" if e.errno == errno.EADDRINUSE else f"cannot be opened ({e.strerror})"
         raise DataDirError(f"port {port} on {host} {what}") from e
     running.log.event("listening", port=listener.port)
+    _log_head(running)
     if ready:
         ready(listener)
     await stopped.wait()
     await listener.down()
+    _log_head(running)
     running.log.event("stopped")
+
+
+def _log_head(running: Running) -> None:
+    """The audit log's head, where whoever rewrites the database does not reach it."""
+    n, chain = running.admin.audit_head()
+    running.log.event("audit", n=n, head=chain)

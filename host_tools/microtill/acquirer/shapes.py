@@ -24,6 +24,10 @@ def text(pattern: str) -> Check:
     return check
 
 
+# What names a unit, its board, its firmware.
+LABEL = text(r"[\x21-\x7e][\x20-\x7e]{0,39}")
+
+
 def printable(shortest: int, longest: int) -> Check:
     """A string of so many characters, in any script, none of which controls a terminal or a log."""
 

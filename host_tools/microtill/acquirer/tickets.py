@@ -1,6 +1,5 @@
 """Tickets: a key request becomes a merchant's terminal, by a technician's session or by an activation code."""
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from microtill.acquirer.datadir import DataDir
 from microtill.acquirer.log import Log
 from microtill.acquirer.messages import VERSION
 from microtill.acquirer.problems import Problem, malformed
+from microtill.acquirer.shapes import LABEL, ShapeError
 from microtill.acquirer.tables import ActivationCode, Merchant, Outcome, Terminal, Ticket
 from microtill.acquirer.throttle import CODE_ADDRESS, CODE_SERIAL, Throttle
 
@@ -30,7 +30,6 @@ _WORK_MODES = {work.INSTALL: None, work.REPLACE: REPLACE, work.MOVE: MOVE}
 
 _CURRENCY = {"code": "156", "exponent": 2, "symbol": "¥"}
 _KEYREQ = {"v", "serial", "board", "fw", "key", "ecdh", "nonce", "versions"}
-_LABEL = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,39}", re.ASCII)
 
 
 class KeyRequest:
@@ -52,13 +51,12 @@ class KeyRequest:
                 raise jose.JoseError("kid is not the thumbprint of the key")
             jose.verify_es256(jws, self.key)
             self._fields(payload)
-        except jose.JoseError as e:
+        except (jose.JoseError, ShapeError) as e:
             raise Problem(400, "keyreq_invalid", f"key request: {e}") from e
 
     def _fields(self, payload: dict[str, Any]) -> None:
         for name in ("serial", "board", "fw"):
-            if not isinstance(payload[name], str) or not _LABEL.fullmatch(payload[name]):
-                raise jose.JoseError(name)
+            LABEL(payload[name], name)
         self.serial, self.board, self.fw = payload["serial"], payload["board"], payload["fw"]
         self.nonce = payload["nonce"]
         if not isinstance(self.nonce, str) or len(jose.unb64url(self.nonce)) != 16:

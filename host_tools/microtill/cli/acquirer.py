@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from microtill.acquirer.audit import Actor
     from microtill.acquirer.batches import Batches
     from microtill.acquirer.operators import Account, Operators
+    from microtill.acquirer.shapes import Check
     from microtill.acquirer.work import WorkList
 
 # The acquirer's libraries are slow to import, so each command imports what it runs.
@@ -131,6 +132,16 @@ def _desk(data: Path) -> Iterator[_Desk]:
 def _admin(data: Path) -> "Iterator[Admin]":
     with _desk(data) as desk:
         yield desk.admin
+
+
+def _checked(check: "Check", value: str, name: str) -> None:
+    from microtill.acquirer.problems import malformed
+    from microtill.acquirer.shapes import ShapeError
+
+    try:
+        check(value, name)
+    except ShapeError as e:
+        raise malformed(f"{name} is of a wrong form") from e
 
 
 def _time(value: int | None) -> str:
@@ -342,10 +353,8 @@ def merchant_add(
     """Add a merchant. A merchant ID has no check digit: read the parts back before you go on."""
     with _admin(data) as admin:
         admin.add_merchant(mid, name, address, phone)
-    _console().print(
-        f"Merchant added: [bold]{name}[/], acquirer {mid[:3]}, area {mid[3:7]}, category {mid[7:11]}, no. {mid[11:]}.",
-        highlight=False,
-    )
+    parts = f"acquirer {mid[:3]}, area {mid[3:7]}, category {mid[7:11]}, no. {mid[11:]}"
+    _console().print(f"Merchant added: [bold]{escape(name)}[/], {parts}.", highlight=False)
 
 
 @merchant.command("list")
@@ -507,7 +516,10 @@ def suspense_resolve(
     data: Data = DATA,
 ) -> None:
     """Take an entry off the list."""
+    from microtill.acquirer.shapes import printable
+
     with _desk(data) as desk:
+        _checked(printable(1, 120), note, "--note")
         desk.batches.resolve(desk.actor, number, note)
     _console().print(f"Suspense entry {number} is resolved.", highlight=False)
 
@@ -606,19 +618,21 @@ def work_add(
     as_json: Json = False,
 ) -> None:
     """Put something on the work list."""
-    from microtill.acquirer.problems import malformed
+    from microtill.acquirer.shapes import LABEL, one_of, printable
     from microtill.acquirer.work import KINDS
 
     with _desk(data) as desk:
-        if kind not in KINDS:
-            raise malformed(f"--kind: one of {', '.join(KINDS)}")
-        if len(note) > 120 or not note.isprintable():
-            raise malformed("--note: up to 120 printable characters")
+        _checked(one_of(*KINDS), kind, "--kind")
+        _checked(printable(0, 120), note, "--note")
+        if serial is not None:
+            _checked(LABEL, serial, "--serial")
         item = desk.work.add(desk.actor, tid, kind, serial, assigned, note)
     if as_json:
         _json(item)
     else:
-        _console().print(f"Work item {item['id']}: {kind} {tid} at {item['merchant']['name']}.", highlight=False)
+        _console().print(
+            f"Work item {item['id']}: {kind} {tid} at {escape(item['merchant']['name'])}.", highlight=False
+        )
 
 
 @work.command("list")
@@ -659,12 +673,16 @@ def code_issue(
     as_json: Json = False,
 ) -> None:
     """A one-time code that makes the unit that terminal, typed at its keypad within 24 hours."""
+    from microtill.acquirer.shapes import LABEL
+
     with _desk(data) as desk:
+        _checked(LABEL, serial, "serial")
         made = desk.activation.issue(desk.actor, tid, serial)
     if as_json:
         _json(vars(made))
         return
     shown = f"{made.code[:5]} {made.code[5:]}"
     _console().print(
-        f"Activation code of {serial} for {tid}: [bold]{shown}[/], until {_time(made.expires)}.", highlight=False
+        f"Activation code of {escape(serial)} for {tid}: [bold]{shown}[/], until {_time(made.expires)}.",
+        highlight=False,
     )

@@ -270,8 +270,8 @@ def downgrade() -> None:
     op.drop_table("attempts")
     op.drop_table("sessions")
     op.drop_table("operators")
-    with op.batch_alter_table("terminals") as batch_op:
-        batch_op.drop_column("flag")
+    # Not by a copy of the table, which is what the migration tool would do: its rows are referred to.
+    op.execute("ALTER TABLE terminals DROP COLUMN flag")
     with op.batch_alter_table("tickets") as batch_op:
         batch_op.drop_index(batch_op.f("ix_tickets_serial"))
         batch_op.add_column(sa.Column("credential_id", _Key, nullable=True))
