@@ -32,6 +32,7 @@ from microtill.device.installed import (
     Installed,
     Plan,
     Release,
+    free_blocks,
     manifest,
     plan,
     read_manifest,
@@ -122,6 +123,7 @@ class Outcome:
     written: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     bytes: int = 0
+    copied: int = 0  # of those bytes, by this run: the rest was there from one that was cut off
     unchanged: int = 0
     foreign: list[str] = field(default_factory=list)
     resumed: int = 0
@@ -220,18 +222,23 @@ class _Flashing:
         sums = self._hashes(repl, release, alike)
         steps = plan(release, there, sums, before)
         self._tell(release, steps, facts, unit)
-        missing = room_short(release, steps, there, facts.free_blocks, facts.block) if steps.changes else 0
+        free = free_blocks(there, facts.free_blocks, facts.blocks, facts.block)
+        missing = room_short(release, steps, there, free, facts.block) if steps.changes else 0
         if missing:
             raise Refused(
                 "error.no_room",
                 missing=missing * facts.block // 1024,
-                free=facts.free_blocks * facts.block // 1024,
+                free=max(free, 0) * facts.block // 1024,
                 foreign=", ".join(steps.foreign) or "-",
             )
         if self._wishes.dry_run:
             return
         if steps.changes:
-            _Copying(repl, release, steps, there, facts, before, self._watch).run()
+            copying = _Copying(repl, release, steps, there, facts, before, self._watch)
+            try:
+                copying.run()
+            finally:
+                self.outcome.copied += copying.copied
         elif before.hash != release.hash or set(before.files) != set(release.files):
             _put_manifest(repl, manifest(release, release.sums))
 
@@ -337,8 +344,10 @@ class _Copying:
         self._facts = facts
         self._before = before
         self._watch = watch
-        self._free = facts.free_blocks
+        self._free = free_blocks(there, facts.free_blocks, facts.blocks, facts.block)
         self._main_gone = MAIN not in there
+        self._beside = True
+        self.copied = 0
 
     def run(self) -> None:
         release, steps = self._release, self._steps
@@ -346,18 +355,18 @@ class _Copying:
         self._watch.total(sum(len(release.files[path]) for path in steps.write))
         # From now on the board knows which files are ours, also when this ends in the middle.
         _put_manifest(self._repl, manifest(release, {**self._before.files, **release.sums}))
-        beside = room_beside(release, steps, self._there, self._free, self._facts.block)
-        if not beside:
+        self._beside = room_beside(release, steps, self._there, self._free, self._facts.block)
+        if not self._beside:
             self._take_old_away()
         begun = self._begun()
         waiting: list[str] = []
         for path in steps.write:
-            if not beside and not self._fits(path):
+            if not self._beside and not self._fits(path):
                 self._name(waiting)
                 waiting = []
                 if path in self._there and not self._fits(path):
                     self._repl.remove([path])
-                    self._free = self._repl.facts(MANIFEST).free_blocks
+                    self._look_again()
             if path in begun:
                 self._watch.step(len(release.files[path]))
             else:
@@ -384,6 +393,7 @@ class _Copying:
         digest = self._repl.put(path + NEW, data, self._watch.step)
         if digest != self._release.sums[path]:
             raise VerificationFailed("error.copy", path=path)
+        self.copied += len(data)
         self._free -= -(-len(data) // self._facts.block) or 1
 
     def _fits(self, path: str) -> bool:
@@ -395,12 +405,17 @@ class _Copying:
             self._repl.remove([MAIN])
             self._main_gone = True
         self._repl.remove(self._steps.remove)
-        self._free = self._repl.facts(MANIFEST).free_blocks
+        self._look_again()
 
     def _name(self, paths: Sequence[str]) -> None:
         if paths:
             self._repl.move([(path + NEW, path) for path in paths])
-            self._free = self._repl.facts(MANIFEST).free_blocks
+            self._look_again()
+
+    def _look_again(self) -> None:
+        if not self._beside:
+            told = self._repl.facts(MANIFEST).free_blocks
+            self._free = free_blocks(self._repl.files(), told, self._facts.blocks, self._facts.block)
 
     def _differs(self, paths: Sequence[str]) -> str | None:
         for at in range(0, len(paths), _HASHED_AT_ONCE):

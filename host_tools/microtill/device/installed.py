@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
@@ -20,6 +20,7 @@ NEW = ".new"
 
 _OURS = "/till/"
 _RESERVE = 6  # blocks that littlefs wants for itself: a folder takes two, a file that grows copies one
+_INLINE = 128  # bytes of a file that littlefs keeps in its folder, as the port sets it up
 _compiling = threading.Lock()
 
 
@@ -140,9 +141,15 @@ def plan(release: Release, there: Mapping[str, int], sums: Mapping[str, str], be
     return Plan(tuple(write), tuple(p for p in remove if p not in kept), same, tuple(foreign))
 
 
-def blocks_of(sizes: Sequence[int], block: int) -> int:
-    """Blocks of flash that files of these sizes take at most."""
-    return sum(max(1, -(-size // block)) for size in sizes)
+def blocks_of(sizes: Iterable[int], block: int) -> int:
+    """Blocks of flash that files of these sizes take."""
+    return sum(-(-size // block) for size in sizes if size > _INLINE)
+
+
+def free_blocks(there: Mapping[str, int], told: int, blocks: int, block: int) -> int:
+    """Blocks that are free: as `told` by a file system that counts folders twice, or as its files leave room for."""
+    folders = {path.rpartition("/")[0] for path in there}
+    return max(told, blocks - blocks_of(there.values(), block) - 2 * (len(folders) + 1))
 
 
 def room_short(release: Release, steps: Plan, there: Mapping[str, int], free: int, block: int) -> int:

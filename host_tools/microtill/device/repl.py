@@ -34,7 +34,8 @@ _BLOCKS_AT_ONCE = 32
 _WINDOW_BITS = 12  # of the compression: the board keeps 4 KiB to undo it
 _READ_SECONDS = 5.0
 _ANSWER_SECONDS = 30
-_ATTEMPTS = 3
+_PROMPT_SECONDS = 12.0
+_POLL_SECONDS = 0.05
 _RAW = b"raw REPL; CTRL-B to exit\r\n>"
 _ENOSPC = 28
 
@@ -196,7 +197,9 @@ class FlashFull(Refused):
 
 @dataclass(frozen=True)
 class Facts:
-    """What a board says of itself. Sizes in bytes; `partitions`: (type, subtype, offset, size, label), or None."""
+    """What a board says of itself. `heap`, `block`: bytes; `free_blocks`: of the file system, at least (below zero
+    when it is about full); `partitions`: (type, subtype, offset, size, label), or None.
+    """
 
     mpy: int
     machine: str
@@ -266,7 +269,11 @@ class Repl:
     def facts(self, manifest: str) -> Facts:
         """What the board is; `manifest`: a text file, whose content comes with it."""
         mpy, machine, version, unique_id, table, *rest = self.value(f"_facts({manifest!r})")
-        found = Facts(mpy, machine, version, unique_id, table and tuple(tuple(row[:5]) for row in table), *rest)
+        block, blocks, free, *rest = rest
+        if free > blocks:
+            free -= 1 << 32  # littlefs counts some blocks twice, and the port then counts below zero
+        table = table and tuple(tuple(row[:5]) for row in table)
+        found = Facts(mpy, machine, version, unique_id, table, block, blocks, free, *rest)
         self._packed = found.deflate
         return found
 
@@ -351,7 +358,7 @@ class _Transport(SerialTransport):
         self.in_raw_repl = False
         self.use_raw_paste = True
         self.mounted = False
-        self.is_pty = True  # reads wait in the system, on any port, and are not polled for every 10 ms
+        self.is_pty = False
         self.serial = line.port
         self.serial.timeout = _READ_SECONDS
 
@@ -369,26 +376,50 @@ class _Transport(SerialTransport):
             self._expect(_RAW[:-1], timeout_overall)
         self.in_raw_repl = True
 
+    def read_until(
+        self,
+        min_num_bytes: int,
+        ending: bytes,
+        timeout: float | None = 10,
+        data_consumer: Callable[[bytes], None] | None = None,
+        timeout_overall: float | None = None,
+    ) -> bytes:  # as mpremote's, but for a board that never stops talking, which that would listen to for ever
+        begun = heard = time.monotonic()
+        data = b""
+        while not data.endswith(ending):
+            byte = self.serial.read(1)
+            now = time.monotonic()
+            if byte:
+                heard = now
+                if data_consumer:
+                    data_consumer(byte)
+                data = byte if data_consumer else data + byte
+            elif timeout is not None and now >= heard + timeout:
+                break
+            if timeout_overall is not None and now >= begun + timeout_overall:
+                break
+        return data
+
     def _reach_prompt(self) -> None:
-        """From wherever the board is to the raw REPL; a program that is just starting may swallow the first try."""
-        self.serial.timeout = 1.0
+        """From wherever the board is to the raw REPL, also from one that starts, fails and starts again, for ever."""
+        deadline = time.monotonic() + _PROMPT_SECONDS
+        self.serial.timeout = _POLL_SECONDS
         try:
-            for attempt in range(_ATTEMPTS):
-                self.serial.write(b"\r\x03\x03")
-                self._drain(0.05 * (1 + attempt))
-                self.serial.write(b"\r\x01")
-                if self.read_until(1, _RAW, timeout=1, timeout_overall=3).endswith(_RAW):
+            while time.monotonic() < deadline:
+                # Out of a program, or of a command that was cut off, and into the raw REPL from the line's beginning.
+                self.serial.write(b"\r\x03\x03\r\x01")
+                if self.read_until(1, _RAW, timeout=0.3, timeout_overall=1).endswith(_RAW):
+                    self._quiet()
                     return
         finally:
             self.serial.timeout = _READ_SECONDS
         raise TransportError("no raw REPL")
 
-    def _drain(self, quiet: float) -> None:
+    def _quiet(self) -> None:
+        """Only the last prompt counts: leave nothing in the line that an earlier try has caused."""
         deadline = time.monotonic() + 1.0
-        self.serial.timeout = quiet
         while self.serial.read(4096) and time.monotonic() < deadline:
             continue
-        self.serial.timeout = 1.0
 
     def _expect(self, ending: bytes, seconds: int) -> None:
         if not self.read_until(1, ending, timeout_overall=seconds).endswith(ending):
