@@ -22,6 +22,7 @@ COMMANDS = {
     "acquirer": "microtill.cli.acquirer:app",
     "image": "microtill.cli.image:image",
     "flash": "microtill.cli.flash:flash",
+    "wipe": "microtill.cli.wipe:wipe",
 }
 
 _POSIX_ONLY = frozenset({"fcntl", "grp", "pty", "resource", "termios", "tty"})

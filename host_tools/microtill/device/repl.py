@@ -143,22 +143,38 @@ def _facts(p):
  return r
 """
 
-# Counts, never contents: blank blocks, and what an NVS page says of itself (ESP-IDF, "NVS: structure of a page").
+# Counts and names of keys, never contents. The layout is ESP-IDF's ("NVS: structure of a page"): a header, two bits for
+# each of 126 entries (3 empty, 2 written, 0 erased, which leaves its bytes where they are), the entries.
 _BLOCKS = """
-def _blocks(label,first,last):
+from binascii import crc32
+def _part(label):
  import esp32
- p=esp32.Partition.find(1,label=label)[0]
- b=bytearray(4096)
- o=b'\\xff'*4096
- r=[]
+ return esp32.Partition.find(1,label=label)[0]
+def _filled(label,first,last):
+ p=_part(label);b=bytearray(4096);o=b'\\xff'*4096;r=[]
  for i in range(first,last):
-  _feed()
-  p.readblocks(i,b)
-  if b==o:
-   r.append('')
-  else:
-   r.append(str(b2a_base64(hashlib.sha256(b).digest()[:12]).strip(),'ascii'))
+  _feed();p.readblocks(i,b)
+  if b!=o:
+   r.append((i,sum(1 for x in b if x!=255)))
  return r
+def _erase(label,first,last):
+ p=_part(label)
+ for i in range(first,last):
+  _feed();p.ioctl(6,i)
+def _entries(label,page):
+ p=_part(label);b=bytearray(4096);_feed();p.readblocks(page,b);j=0;r=[];w=0
+ while j<126:
+  s=b[32+(j>>2)]>>(j&3)*2&3;e=bytes(b[64+32*j:96+32*j]);n=1
+  if e!=b'\\xff'*32:
+   if s!=3 and crc32(e[8:],crc32(e[:4],0xffffffff))==int.from_bytes(e[4:8],'little'):
+    k=e[8:24]
+    z=k.find(b'\\0')
+    r.append((e[0],e[1],str(k[:z] if z>=0 else k,'ascii'),e[24],s))
+    n=max(1,min(e[2],126-j))
+   else:
+    w+=1
+  j+=n
+ return r,w
 """
 
 add(
@@ -212,6 +228,30 @@ class Facts:
     heap: int
     deflate: bool
     manifest: str
+
+
+@dataclass(frozen=True)
+class NvsEntry:
+    """An entry as its header tells. `namespace`: number; namespace 0 names the others: `first` is then their number."""
+
+    namespace: int
+    type: int
+    key: str
+    first: int
+    state: int
+
+    @property
+    def erased(self) -> bool:
+        """It does not count any more; its bytes are still there."""
+        return self.state == 0
+
+
+@dataclass(frozen=True)
+class NvsPage:
+    """`stray`: entries that are not blank and belong to none of `entries`."""
+
+    entries: tuple[NvsEntry, ...]
+    stray: int
 
 
 class Repl:
@@ -313,16 +353,29 @@ class Repl:
         """Remove files, where they are there, and the folders that are then empty."""
         self.run(f"_gone({list(paths)!r})")
 
-    def blocks(self, label: str, each: Callable[[int], None] = lambda n: None) -> list[str]:
-        """The blocks of the data partition `label`: "" for one that is blank, else a short hash of its content."""
-        self.run(_BLOCKS)
-        count = self.value(f"__import__('esp32').Partition.find(1,label={label!r})[0].ioctl(4,0)")
-        found: list[str] = []
-        for first in range(0, count, _BLOCKS_AT_ONCE):
-            last = min(first + _BLOCKS_AT_ONCE, count)
-            found += self.value(f"_blocks({label!r},{first},{last})")
+    def filled(self, label: str, each: Callable[[int], None] = lambda n: None) -> tuple[int, dict[int, int]]:
+        """Blocks that the data partition `label` has, and those of them that are not blank: how many bytes are not."""
+        count = self._blocks(label)
+        found: dict[int, int] = {}
+        for first, last in _runs(count):
+            found |= dict(self.value(f"_filled({label!r},{first},{last})"))
             each(last - first)
-        return found
+        return count, found
+
+    def nvs_entries(self, label: str, page: int) -> NvsPage:
+        """What a page of NVS holds, by name. Its values stay on the board."""
+        entries, stray = self.value(f"_entries({label!r},{page})")
+        return NvsPage(tuple(NvsEntry(*entry) for entry in entries), stray)
+
+    def erase(self, label: str, each: Callable[[int], None] = lambda n: None) -> None:
+        """Erase every block of the data partition `label`."""
+        for first, last in _runs(self._blocks(label)):
+            self.run(f"_erase({label!r},{first},{last})")
+            each(last - first)
+
+    def _blocks(self, label: str) -> int:
+        self.run(_BLOCKS)
+        return self.value(f"_part({label!r}).ioctl(4,0)")
 
     def restart(self) -> None:
         """Restart the board as its reset button does: the prompt goes, and so does a port of the chip's own."""
@@ -424,6 +477,11 @@ class _Transport(SerialTransport):
     def _expect(self, ending: bytes, seconds: int) -> None:
         if not self.read_until(1, ending, timeout_overall=seconds).endswith(ending):
             raise TransportError("no raw REPL")
+
+
+def _runs(count: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, count, _BLOCKS_AT_ONCE):
+        yield first, min(first + _BLOCKS_AT_ONCE, count)
 
 
 def _board_error(said: str) -> BoardError | FlashFull:

@@ -1,0 +1,53 @@
+"""`microtill wipe`: a terminal forgets everything, and it is proved."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from microtill.cli import common
+from microtill.cli.flash import BarWatch, as_result
+from microtill.device import ports, wiping
+from microtill.device.errors import UsageError
+from microtill.device.texts import t
+
+
+def wipe(
+    port: common.PortOption = None,
+    words: Annotated[str | None, typer.Option(help=t("option.words"))] = None,
+    dry_run: common.DryRunOption = False,
+    as_json: common.JsonOption = False,
+    language: common.LanguageOption = None,
+) -> None:
+    """Wipe a terminal and prove it."""
+    with common.command(as_json, language) as out:
+        (chosen,) = ports.select(port, may_all=False)
+        if words is None and not dry_run:
+            words = _ask(out, chosen)
+        with out.progress() as bars:
+            watch = BarWatch(out, bars.add(chosen.path, 1), chosen.path)
+            watch.total(1)
+            proof = wiping.wipe(chosen, words, watch, dry_run=dry_run)
+            numbers = {name: getattr(proof, name) for name in _COUNTS}
+            if dry_run:
+                watch.end(t("wipe.would", serial=proof.serial, state=proof.state or "?", words=proof.words))
+            else:
+                watch.end(t("wipe.done", **numbers))
+        if proof.fresh:
+            out.say(t("wipe.fresh", names=", ".join(proof.fresh)))
+        out.result(as_result(chosen, proof))
+
+
+_COUNTS = ("nvs_blank", "nvs_blocks", "journal_blank", "journal_blocks")
+
+
+def _ask(out: common.Output, chosen: ports.Port) -> str | None:
+    """The words, from the person at the laptop; None where nobody can be asked."""
+    if out.as_json or not sys.stdin.isatty():
+        return None
+    would = wiping.wipe(chosen, None, dry_run=True)
+    out.say(t("wipe.would", serial=would.serial, state=would.state or "?", words=would.words))
+    said = out.console.input(t("wipe.ask", words=f'"{would.words}"') + ": ")
+    if said.strip() != would.words:
+        raise UsageError("error.wipe_words", words=would.words)
+    return said.strip()
