@@ -1,10 +1,15 @@
 """The operators' HTTP API: who may ask for what, and in which form."""
 
 import itertools
+import json
+import re
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from microtill.acquirer.process import DEMO_MID, DEMO_NAME, AcquirerProcess
 from support.acquirer import Desk, new_card
+from support.fuzz import examples
 from support.terminal import Terminal
 
 _numbers = itertools.count(1)
@@ -54,6 +59,7 @@ def get_ticket(desk, unit, tid, **values) -> dict:
 PATHS = {
     ("GET", "/v1/sessions"): "administrator auditor",
     ("GET", "/v1/sessions/current"): "technician administrator auditor",
+    ("POST", "/v1/sessions/current/password"): "technician administrator auditor",
     ("POST", "/v1/tickets"): "technician administrator",
     ("POST", "/v1/activation-codes"): "technician administrator",
     ("GET", "/v1/work"): "technician administrator auditor",
@@ -184,6 +190,46 @@ def test_requests_without_end_are_slowed(acquirer):
         while codes[-1] == "session_unknown" and len(codes) < 2000:
             codes.append(desk.refused("GET", "/v1/work")[1])
     assert len(codes) > 60 and codes[-1] == "too_many_attempts"
+
+
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from([p for p in PATHS if p[0] == "POST"]),
+    st.one_of(
+        st.binary(max_size=200),
+        st.dictionaries(
+            st.sampled_from(
+                [
+                    "tid",
+                    "serial",
+                    "keyreq",
+                    "code",
+                    "mode",
+                    "work",
+                    "kind",
+                    "note",
+                    "name",
+                    "role",
+                    "result",
+                    "version",
+                    "detail",
+                    "extra",
+                ]
+            ),
+            st.one_of(st.text(max_size=40), st.integers(), st.none(), st.booleans(), st.lists(st.text(max_size=3))),
+            max_size=6,
+        ),
+    ),
+)
+def test_fuzz_nothing_that_is_sent_is_an_internal_error(acquirer, administrator, at, body):
+    method, path = at
+    octets = body if isinstance(body, bytes) else json.dumps(body).encode()
+    status, answer = administrator.ask(method, path, octets)
+    if status == 429:  # it did ask often
+        return
+    assert status < 500, answer
+    if status >= 400:
+        assert re.fullmatch(r"[a-z_]+", answer["code"])
 
 
 # -- a technician's day ------------------------------------------------------------------------------------------------

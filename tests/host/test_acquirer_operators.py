@@ -314,6 +314,24 @@ def test_over_http(acquirer):
     assert (status, answer["code"]) == (429, "too_many_attempts")
 
 
+def test_a_password_of_ones_own(acquirer):
+    account = acquirer.new_operator("auditor")
+    desk, other = (Desk(acquirer, acquirer.new_session("auditor", account.name)) for _ in range(2))
+    path = "/v1/sessions/current/password"
+    said = {"password": account.password, "totp": acquirer.totp(account), "new": "a password of my own"}
+    assert desk.refused("POST", path, said | {"password": "wrong password"}) == (401, "sign_in_failed")
+    assert desk.refused("POST", path, said | {"new": "short"}) == (400, "malformed")
+    assert desk.refused("POST", path, said | {"new": f"the password of {account.name}"}) == (400, "malformed")
+    assert desk.ask("POST", path, said) == (204, {})
+    assert desk.get("/v1/sessions/current")["name"] == account.name
+    assert other.refused("GET", "/v1/sessions/current") == (401, "session_revoked"), "whoever knew the old one is out"
+    again = {"name": account.name, "totp": acquirer.totp(account, ahead=1)}
+    desk.token = ""
+    assert desk.refused("POST", "/v1/sessions", again | {"password": account.password}) == (401, "sign_in_failed")
+    assert desk.ask("POST", "/v1/sessions", again | {"password": said["new"]})[0] == 201
+    assert [r["kind"] for r in acquirer.events() if r["actor"] == account.name].count("password_changed") == 1
+
+
 def test_retry_after_is_a_header_too(acquirer):
     desk = Desk(acquirer)
     said = {"name": "nobody3", "password": "x", "totp": "000000"}

@@ -93,6 +93,7 @@ class Api:
             Endpoint("GET", "/v1/sessions", _READ, lambda c: {"sessions": self._operators.sessions()}),
             Endpoint("GET", "/v1/sessions/current", _ALL, self._current),
             Endpoint("DELETE", "/v1/sessions/current", _ALL, self._sign_out, status=204),
+            Endpoint("POST", "/v1/sessions/current/password", _ALL, self._change_password, _PASSWORD, status=204),
             Endpoint("POST", "/v1/tickets", _FIELD, self._ticket, _TICKET, anonymous=_CODE_TICKET),
             Endpoint("POST", "/v1/activation-codes", _FIELD, self._code, _CODE, status=201),
             Endpoint("GET", "/v1/work", _ALL, self._list_work),
@@ -171,6 +172,10 @@ class Api:
 
     def _sign_out(self, call: Call) -> None:
         self._operators.sign_out(call.actor, call.token)
+
+    def _change_password(self, call: Call) -> None:
+        said = call.body
+        self._operators.change_password(call.actor, call.token, said["password"], said["totp"], said["new"])
 
     # -- a technician's day ----------------------------------------------------------------------------------------
 
@@ -262,6 +267,7 @@ class Api:
 _SIGN_IN = record(
     {"name": printable(1, 64), "password": printable(1, 256), "totp": text(r"[0-9]{6}")}, {"client": _CLIENT}
 )
+_PASSWORD = record({"password": printable(1, 256), "totp": text(r"[0-9]{6}"), "new": printable(1, 256)})
 _TICKET = record(
     {"keyreq": _TOKEN, "tid": text(_TID)},
     {"mid": text(_MID), "mode": one_of(*MODES, MOVE), "work": integer(1, 2**53)},

@@ -5,7 +5,7 @@ import re
 import secrets as random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select, update
@@ -139,38 +139,63 @@ class Operators:
 
     def sign_in(self, name: str, password: str, code: str, address: str, client: str) -> SignedIn:
         """Raises Problem: 401 in the same words whatever was wrong, 429 while tries must wait."""
-        tries = ((SIGN_IN_NAME, name), (SIGN_IN_ADDRESS, address))
+        signed_in: list[SignedIn] = []
+        self._prove(
+            name,
+            password,
+            code,
+            Actor("?", "", address, client),
+            lambda session, operator: signed_in.append(self._open(session, operator, address, client)),
+        )
+        return signed_in[0]
+
+    def change_password(self, actor: Actor, token: str, password: str, code: str, new: str) -> None:
+        """A new password for the one who is signed in, and still knows the old one; other sessions end.
+
+        Raises Problem as `sign_in` does.
+        """
+        new = self._password(actor.name, new)
+        hashed = passwords.kept(new, self._cost)
+
+        def change(session: Session, operator: Operator) -> None:
+            operator.password = hashed
+            self._end_sessions(session, operator, but=token)
+            audit.note(session, actor, "password_changed", now=self._clock())
+
+        self._prove(actor.name, password, code, actor, change)
+
+    def _prove(
+        self, name: str, password: str, code: str, actor: Actor, then: Callable[[Session, Operator], object]
+    ) -> None:
+        """Do `then` if name, password and code are right; the code is used up by it. Raises Problem."""
+        tries = ((SIGN_IN_NAME, name), (SIGN_IN_ADDRESS, actor.address))
         self._throttle.enter(*tries)
         with self._database.read() as session:
             found = session.scalar(select(Operator).where(Operator.name == name))
         right = passwords.matches(password, found.password if found else passwords.NOBODY)
-        signed_in = None
         with self._database.begin() as session:
-            if found is not None:
-                signed_in = self._second_factor(session, found, right, code, address, client)
-            if signed_in is None:
-                # An unknown name is not repeated: it may be a password in the wrong field.
-                actor = Actor(found.name if found else "?", found.role if found else "", address, client)
-                audit.note(session, actor, "sign_in_failed", now=self._clock())
-            else:
+            operator = self._second_factor(session, found, code) if found is not None and right else None
+            if operator is not None:
+                then(session, operator)
                 self._throttle.forgive(session, *tries)
-        if signed_in is None:
+            else:
+                # An unknown name is not repeated: it may be a password in the wrong field.
+                who = replace(actor, name=found.name if found else "?", role=found.role if found else "")
+                audit.note(session, who, "sign_in_failed", now=self._clock())
+        if operator is None:
             raise Problem(401, "sign_in_failed", "name, password or code is wrong")
-        return signed_in
 
-    def _second_factor(
-        self, session: Session, found: Operator, right: bool, code: str, address: str, client: str
-    ) -> SignedIn | None:
+    def _second_factor(self, session: Session, found: Operator, code: str) -> Operator | None:
         # Locked and read again: of two that come with the same code only one may see it unused.
         operator = session.get_one(Operator, found.id, with_for_update=True)
-        if operator.disabled or not right or operator.password != found.password:
+        if operator.disabled or operator.password != found.password:
             return None
         secret = self._home.secrets.open_totp(operator.name, operator.totp)
         step = totp.matching_step(secret, code, self._clock(), operator.totp_step)
         if step is None:
             return None
         operator.totp_step = step
-        return self._open(session, operator, address, client)
+        return operator
 
     def grant(self, name: str, address: str = "", client: str = "") -> SignedIn:
         """A session without any check: for tests and the demo, which hold the data directory anyway."""
@@ -241,9 +266,10 @@ class Operators:
             audit.note(session, actor, "sessions_revoked", detail=detail, now=self._clock())
         return ended
 
-    def _end_sessions(self, session: Session, operator: Operator) -> int:
+    def _end_sessions(self, session: Session, operator: Operator, but: str = "") -> int:
         now = int(self._clock())
-        mine = session.scalars(_open(now).where(OperatorSession.operator_id == operator.id)).all()
+        query = _open(now).where(OperatorSession.operator_id == operator.id, OperatorSession.digest != _digest(but))
+        mine = session.scalars(query).all()
         for kept in mine:
             kept.revoked = now
         return len(mine)

@@ -18,7 +18,7 @@ from microtill.acquirer.messages import VERSION
 from microtill.acquirer.problems import Problem, malformed
 from microtill.acquirer.shapes import LABEL, ShapeError
 from microtill.acquirer.tables import ActivationCode, Merchant, Outcome, Terminal, Ticket
-from microtill.acquirer.throttle import CODE_ADDRESS, CODE_SERIAL, Throttle
+from microtill.acquirer.throttle import CODE_ADDRESS, CODE_SERIAL, Rule, Throttle
 
 KEYREQ_MAX = 4 * 1024
 NEW, RENEW, RECOVER, REPLACE = MODES = ("new", "renew", "recover", "replace")
@@ -26,6 +26,7 @@ MOVE = "move"  # asked for, and then `new` on the ticket: the unit leaves the te
 VALID_S = 24 * 3600  # for installation only
 IN_HAND_S = 300  # so long a ticket that nobody has heard of keeps another technician away
 
+_CODE_OF = "code of "  # who a ticket was issued by, when it was by a code
 _WORK_MODES = {work.INSTALL: None, work.REPLACE: REPLACE, work.MOVE: MOVE}
 
 _CURRENCY = {"code": "156", "exponent": 2, "symbol": "¥"}
@@ -146,17 +147,12 @@ class TicketOffice:
             raise Problem(400, "code_mistyped", "the code is mistyped: its check digits do not fit")
         tries = ((CODE_SERIAL, request.serial), (CODE_ADDRESS, address))
         self._throttle.enter(*tries)
-        issued = None
-        with self._database.begin() as session:
-            number = next_counter(session, "derivation_id")
-            row = self._activation.find(session, request.serial, code)
-            if row is not None:
-                issued = self._activate(session, row, request, number, address)
-            if issued is not None:
+        try:
+            issued = self._open(code, request, address, tries)
+        except Problem:  # the code was right: what stands in the way is not a guess
+            with self._database.begin() as session:
                 self._throttle.forgive(session, *tries)
-            else:
-                actor = Actor("?", "", address)
-                audit.note(session, actor, "code_refused", serial=request.serial, now=self._clock())
+            raise
         if issued is None:
             raise Problem(
                 403,
@@ -164,6 +160,21 @@ class TicketOffice:
                 "this code does not open this unit: used, expired or not its own; ask for a new one",
             )
         return self._told(*issued)
+
+    def _open(
+        self, code: str, request: KeyRequest, address: str, tries: tuple[tuple[Rule, str], ...]
+    ) -> tuple[Ticket, Merchant, dict[str, Any]] | None:
+        """What the code opens; None, and noted, when it opens nothing."""
+        with self._database.begin() as session:
+            number = next_counter(session, "derivation_id")
+            row = self._activation.find(session, request.serial, code)
+            issued = self._activate(session, row, request, number, address) if row is not None else None
+            if issued is not None:
+                self._throttle.forgive(session, *tries)
+            else:
+                actor = Actor("?", "", address)
+                audit.note(session, actor, "code_refused", serial=request.serial, now=self._clock())
+        return issued
 
     def _activate(
         self, session: Session, row: ActivationCode, request: KeyRequest, number: int, address: str
@@ -175,8 +186,9 @@ class TicketOffice:
             if not same or ticket.retired or terminal.active_version >= ticket.version:
                 return None
             merchant = session.get_one(Merchant, terminal.mid)
+            self._check_standing(terminal, merchant)
             return ticket, merchant, self._payload(terminal, merchant, ticket, request)
-        actor = Actor(f"code of {row.created_by}"[:40], "code", address)
+        actor = Actor(f"{_CODE_OF}{row.created_by}"[:40], "code", address)
         ticket, merchant, payload = self._issue(session, actor, terminal, request, None, number)
         row.state, row.ticket_id = "used", ticket.id
         return ticket, merchant, payload
@@ -194,7 +206,9 @@ class TicketOffice:
         self, session: Session, actor: Actor, terminal: Terminal, request: KeyRequest, mode: str | None, number: int
     ) -> tuple[Ticket, Merchant, dict[str, Any]]:
         merchant = session.get_one(Merchant, terminal.mid)
-        self._check_standing(session, terminal, merchant, request)
+        self._check_standing(terminal, merchant)
+        if session.scalar(select(Ticket.id).where(Ticket.nonce == request.nonce)) is not None:
+            raise Problem(409, "keyreq_used", "this key request was used before: make a new one")
         self._check_in_hand(session, actor, terminal, request)
         self._leave_other_ids(session, actor, terminal, request, mode)
         bound = select(Ticket.tid).where(
@@ -220,25 +234,24 @@ class TicketOffice:
         token = jose.sign_es256(jose.compact(payload), "mt-ticket", home.provisioning_kid, home.provisioning)
         return Issued(token, ticket.version, merchant.mid, ticket.tid, payload["merchant"])
 
-    def _check_standing(self, session: Session, terminal: Terminal, merchant: Merchant, request: KeyRequest) -> None:
+    def _check_standing(self, terminal: Terminal, merchant: Merchant) -> None:
         if terminal.status == "revoked":
             raise Problem(409, "terminal_revoked", "terminal is revoked")
         if terminal.flag:
             raise Problem(409, "terminal_flagged", "a copied or set-back unit was seen: an administrator must clear it")
         if merchant.status != "active":
             raise Problem(409, "merchant_suspended", "merchant is suspended")
-        if session.scalar(select(Ticket.id).where(Ticket.nonce == request.nonce)) is not None:
-            raise Problem(409, "keyreq_used", "this key request was used before: make a new one")
 
     def _check_in_hand(self, session: Session, actor: Actor, terminal: Terminal, request: KeyRequest) -> None:
         """Of two technicians at one terminal, or one unit, the second is told of the first."""
         now = int(self._clock())
+        name = actor.name.removeprefix(_CODE_OF)  # a code is its issuer's other hand
         rivals = select(Ticket, Terminal.active_version).where(
             Terminal.tid == Ticket.tid,
             or_(Ticket.tid == terminal.tid, Ticket.serial == request.serial),
             Ticket.retired.is_(False),
             Ticket.issued > now - IN_HAND_S,
-            Ticket.issued_by != actor.name,
+            Ticket.issued_by.not_in((name, f"{_CODE_OF}{name}"[:40])),
         )
         for ticket, heard in session.execute(rivals.order_by(Ticket.id.desc())):
             ended = select(Outcome.id).where(Outcome.tid == ticket.tid, Outcome.version == ticket.version)
