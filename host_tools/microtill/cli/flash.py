@@ -1,13 +1,14 @@
 """`microtill flash`: the firmware onto boards, several at once."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from microtill.cli import common
+from microtill.device import chip as bare_chip
 from microtill.device import flashing, ports
 from microtill.device.errors import DeviceError, UsageError
 from microtill.device.flashing import Outcome, Wishes
@@ -34,6 +35,8 @@ def flash(
         str | None,
         typer.Option("--force-unsettled", help=t("option.force_unsettled", words=f'"{flashing.UNSETTLED_WORDS[0]}"')),
     ] = None,
+    chip: Annotated[Path | None, typer.Option(help=t("option.chip"))] = None,
+    erase: Annotated[bool, typer.Option("--erase", help=t("option.erase"))] = False,
     wait: Annotated[float, typer.Option(min=0, max=600, help=t("option.wait"))] = flashing.BACK_SECONDS,
     dry_run: common.DryRunOption = False,
     as_json: common.JsonOption = False,
@@ -43,13 +46,19 @@ def flash(
     with common.command(as_json, language) as out:
         wishes = Wishes(board, force_unsettled, _read(trust) if trust else None, wait, dry_run)
         wishes.check()
+        bare = _chip_plan(chip, board, erase)
         chosen = choose(port, every)
+        if bare and dry_run:
+            _tell_commands(out, bare, chosen)
+            return
         with out.progress() as bars:
 
             def one(item: ports.Port) -> Outcome:
                 watch = BarWatch(out, bars.add(item.path, 1), item.path)
                 try:
-                    done = flashing.flash(item, wishes, watch)
+                    if bare:
+                        item = _write_chip(bare, item, erase, wait, watch)
+                    done = flashing.flash(item, replace(wishes, board=bare.kind.name) if bare else wishes, watch)
                 except DeviceError as e:
                     watch.end(e.what)
                     raise
@@ -65,6 +74,34 @@ def flash(
                 out.warn(f"{item.path}: " + t("flash.foreign", files=", ".join(done.foreign)))
         out.result([as_result(item, done) for item, done in results])
         common.end(results)
+
+
+def _chip_plan(path: Path | None, board: str | None, erase: bool) -> bare_chip.ChipPlan | None:
+    if path is None:
+        if erase:
+            raise UsageError("error.erase_alone")
+        return None
+    bare_chip.require_esptool()
+    return bare_chip.plan(path, bare_chip.kind_for(path, board))
+
+
+def _tell_commands(out: common.Output, bare: bare_chip.ChipPlan, chosen: Sequence[ports.Port]) -> None:
+    told = {item.path: bare_chip.commands(bare, item.path) for item in chosen}
+    for commands in told.values():
+        for says, command in commands:
+            out.say(f"# {t(says)}")
+            out.say(command)
+    pieces = [{"name": p.name, "offset": p.offset, "size": len(p.data)} for p in bare.pieces]
+    out.result([{"ok": True, "port": path, "pieces": pieces, "commands": dict(found)} for path, found in told.items()])
+
+
+def _write_chip(bare: bare_chip.ChipPlan, item: ports.Port, erase: bool, wait: float, watch: "BarWatch") -> ports.Port:
+    """MicroPython onto the chip; returns its port once it is there again."""
+    must_keep = bare_chip.may_write(item, erase)
+    watch.total(sum(len(piece.data) for piece in bare.pieces))
+    kept = bare_chip.write(bare, item.path, erase=erase, must_keep=must_keep, stage=watch.stage, step=watch.step)
+    watch.stage("chip.kept" if kept else "chip.erased")
+    return flashing.wait_for(item, wait)
 
 
 class BarWatch:

@@ -14,14 +14,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from microtill.device.errors import NoAnswer, PortBusy, Refused, UsageError, VerificationFailed
+from microtill.device.errors import NoAnswer, NoFirmware, PortBusy, Refused, UsageError, VerificationFailed
+from microtill.device.flashing import running
+from microtill.device.ports import Port
 from microtill.device.texts import add
+from microtill.release import boards
 from microtill.release.boards import BoardKind
 from microtill.release.esp_image import (
+    CHIPS,
     TABLE_OFFSET,
     TABLE_SIZE,
     ImageFormatError,
     MicroPythonImage,
+    read_app,
     read_micropython,
     table_bytes,
 )
@@ -39,6 +44,28 @@ add(
         "chip.asking": ("查看芯片", "asking the chip"),
         "chip.erasing": ("擦除", "erasing"),
         "chip.writing": ("写入 {what}", "writing {what}"),
+        "chip.first": ("先读出分区表", "first the partition table is read"),
+        "chip.if_other": (
+            "如果不是我们的分区表，或给了 --erase：全部擦除并写入",
+            "where it is not ours, or with --erase: everything is erased, and written",
+        ),
+        "chip.if_ours": ("如果是我们的：只清空文件系统", "where it is ours: only the file system is blanked"),
+        "chip.if_ours_then": ("然后写入，保留密钥和日志", "then it is written; vault and journal are kept"),
+        "chip.kept": ("保留了密钥和日志", "vault and journal were kept"),
+        "chip.erased": ("整个芯片已擦除", "the whole chip was erased"),
+        "option.chip": (
+            "空白芯片：先写入此 MicroPython 固件（.bin）和我们的分区表",
+            "a bare chip: write this MicroPython image (.bin) and our partition table first",
+        ),
+        "option.erase": (
+            "与 --chip 合用：即使分区相同也擦除整个芯片",
+            "with --chip: erase the whole chip even where it is divided as ours",
+        ),
+        "error.erase_alone": ("--erase 只能与 --chip 合用|加上 --chip", "--erase goes with --chip|add --chip"),
+        "error.chip_provisioned": (
+            "{serial} 是商户的终端，不能擦除|先用 `microtill wipe` 清除，或去掉 --erase",
+            "{serial} is a merchant's terminal and is not erased|`microtill wipe` it first, or leave --erase out",
+        ),
         "error.no_esptool": (
             "没有安装 esptool|pip install esptool",
             "esptool is not installed|pip install esptool",
@@ -149,18 +176,63 @@ def write_command(found: ChipPlan, files: Sequence[str], port: str, *, erase: bo
     return command
 
 
-def commands(found: ChipPlan, port: str) -> list[str]:
-    """What would be run, to be read by a person: with everything erased, and with vault and journal kept."""
+def commands(found: ChipPlan, port: str) -> list[tuple[str, str]]:
+    """What would be run, and when (a key of the catalogue): the table is read first, and decides what follows."""
     names = [f"{piece.name}.bin" for piece in found.pieces]
-    read = [*_esptool(found.kind, port, BAUDRATE), "read-flash", f"{TABLE_OFFSET:#x}", f"{TABLE_SIZE:#x}", "there.bin"]
-    lines = [read, write_command(found, names, port, erase=True)]
-    lines += [_erase(found.kind, port, offset, size) for offset, size in found.blank]
-    lines.append(write_command(found, names, port, erase=False))
-    return [shlex.join(["esptool", *line[3:]]) for line in lines]
+    chip = _esptool(found.kind, port, BAUDRATE)
+    lines = [
+        ("chip.first", [*chip, "read-flash", f"{TABLE_OFFSET:#x}", f"{TABLE_SIZE:#x}", "there.bin"]),
+        ("chip.if_other", write_command(found, names, port, erase=True)),
+    ]
+    lines += [("chip.if_ours", _erase(found.kind, port, offset, size)) for offset, size in found.blank]
+    lines.append(("chip.if_ours_then", write_command(found, names, port, erase=False)))
+    return [(says, shlex.join(["esptool", *line[3:]])) for says, line in lines]
 
 
-def write(found: ChipPlan, port: str, *, erase: bool, stage: Callable[..., None], step: Callable[[int], None]) -> bool:
-    """Write it all; returns whether vault and journal were kept. `step` hears of bytes written."""
+def kind_for(path: Path, board: str | None) -> BoardKind:
+    """The board that the image at `path` is meant for: `board`, or the only one with its chip. UsageError."""
+    if board is not None:
+        return boards.kind(board)
+    try:
+        chip_id = read_app(path.read_bytes()).chip_id
+    except OSError as e:
+        raise UsageError("error.cannot_read", path=path, detail=e.strerror or str(e)) from e
+    except ImageFormatError as e:
+        raise UsageError("error.chip_image", path=path, detail=str(e), chip="ESP32") from e
+    fitting = [kind for kind in map(boards.kind, boards.names()) if CHIPS[kind.mcu][0] == chip_id]
+    if len(fitting) != 1:
+        known = ", ".join(kind.name for kind in fitting) or ", ".join(boards.names())
+        raise UsageError("error.which_board", found=path.name, known=known)
+    return fitting[0]
+
+
+def may_write(port: Port, erase: bool) -> bool:
+    """Whether what is on the chip must be kept: a merchant's terminal answers. Refused when it was to be erased."""
+    with port.line() as line:
+        try:
+            unit = running(line)
+        except NoFirmware:
+            return False
+    if unit is None or unit.state in ("blank", "trusted"):
+        return False
+    if erase:
+        raise Refused("error.chip_provisioned", serial=unit.serial)
+    return True
+
+
+def write(
+    found: ChipPlan,
+    port: str,
+    *,
+    erase: bool = False,
+    must_keep: bool = False,
+    stage: Callable[..., None] = lambda text, **fields: None,
+    step: Callable[[int], None] = lambda n: None,
+) -> bool:
+    """Write it all; returns whether vault and journal were kept. `step` hears of bytes written.
+
+    `must_keep`: refuse where they cannot be, because the chip is divided otherwise.
+    """
     with tempfile.TemporaryDirectory() as folder:
         kind = found.kind
         files = []
@@ -180,6 +252,8 @@ def write(found: ChipPlan, port: str, *, erase: bool, stage: Callable[..., None]
         read = ["read-flash", f"{TABLE_OFFSET:#x}", f"{TABLE_SIZE:#x}", str(there)]
         _run([*_esptool(kind, port, BAUDRATE, stay=True), *read], found, port)
         keep = not erase and there.is_file() and there.read_bytes() == found.table
+        if must_keep and not keep:
+            raise Refused("error.other_table", board=kind.name, found="-")
         if keep:
             stage("chip.erasing")
             for offset, size_ in found.blank:
