@@ -49,12 +49,12 @@ def test_what_it_says_to_a_person(tmp_path, wanted):
     with VirtualBoard(tmp_path / "state", link=tmp_path / "port") as vb:
         done = microtill("flash", MICROTILL_PORTS=vb.port)
         assert done.returncode == 0, done.stderr
-        assert f"all {len(wanted.files)} files are up to date" in done.stderr
-        assert "self-test ok" in done.stderr
+        assert f"all {len(wanted.files)} files are up to date" in done.stdout
+        assert "self-test ok" in done.stdout
         assert "/notes.txt" in done.stderr
         done = microtill("flash", "--port", "02005E100001", "--language", "zh", MICROTILL_PORTS=vb.port)
         assert done.returncode == 0, done.stderr
-        assert "自检 ok" in done.stderr
+        assert "自检 ok" in done.stdout
 
 
 def test_wrong_options(tmp_path):

@@ -60,9 +60,9 @@ def flash(
                         item = _write_chip(bare, item, erase, wait, watch)
                     done = flashing.flash(item, replace(wishes, board=bare.kind.name) if bare else wishes, watch)
                 except DeviceError as e:
-                    watch.end(e.what)
+                    watch.over(e.what)
                     raise
-                watch.end(" · ".join(_summary(done)))
+                watch.over(t("flash.ok"))
                 return done
 
             results = common.on_each(chosen, one, jobs)
@@ -70,7 +70,9 @@ def flash(
             if isinstance(done, DeviceError):
                 if not out.as_json:
                     common.tell(out, done, item.path if len(chosen) > 1 else "")
-            elif done.foreign:
+                continue
+            out.say(f"{item.path}: " + " · ".join(_summary(done)), "green" if not dry_run else "")
+            if done.foreign:
                 out.warn(f"{item.path}: " + t("flash.foreign", files=", ".join(done.foreign)))
         out.result([as_result(item, done) for item, done in results])
         common.end(results)
@@ -126,8 +128,9 @@ class BarWatch:
     def step(self, amount: int) -> None:
         self._bar.step(amount)
 
-    def end(self, note: str) -> None:
-        self._bar.end(note)
+    def over(self, note: str) -> None:
+        """The bar's last word."""
+        self._bar.step(0, note)
 
 
 def choose(names: Sequence[str] | None, every: bool) -> list[ports.Port]:

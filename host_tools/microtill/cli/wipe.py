@@ -28,11 +28,12 @@ def wipe(
             watch = BarWatch(out, bars.add(chosen.path, 1), chosen.path)
             watch.total(1)
             proof = wiping.wipe(chosen, words, watch, dry_run=dry_run)
-            numbers = {name: getattr(proof, name) for name in _COUNTS}
-            if dry_run:
-                watch.end(t("wipe.would", serial=proof.serial, state=proof.state or "?", words=proof.words))
-            else:
-                watch.end(t("wipe.done", **numbers))
+            watch.over(t("flash.ok"))
+        if dry_run:
+            said = t("wipe.would", serial=proof.serial, state=proof.state or "?", words=proof.words)
+        else:
+            said = t("wipe.done", **{name: getattr(proof, name) for name in _COUNTS})
+        out.say(f"{chosen.path}: {said}")
         if proof.fresh:
             out.say(t("wipe.fresh", names=", ".join(proof.fresh)))
         out.result(as_result(chosen, proof))
