@@ -9,7 +9,7 @@ import pytest
 from microtill.acquirer.process import AcquirerProcess
 from microtill.bench.client import Timeout
 from microtill.device.errors import DeviceError, NoAnswer, Refused, Unplugged, UsageError, VerificationFailed
-from microtill.device.installed import MAIN, MANIFEST, NEW
+from microtill.device.installed import MAIN, MANIFEST, NEW, free_blocks
 from microtill.device.ports import Port, ask
 from microtill.device.trust import read as read_trust
 from microtill.release import boards
@@ -170,7 +170,9 @@ def test_a_full_file_system_is_told_before_anything_is_written(tmp_path, wanted)
 
 def test_without_room_for_both_the_old_firmware_gives_way(tmp_path, wanted):
     font = wanted.files["/till/ui/unifont.bin"]
-    old = {"/till/ui/unifont.bin": font[:-1], "/till/app.mpy": b"old", OTHERS: bytes(160_000)}
+    sizes = {path: len(data) for path, data in wanted.files.items()}
+    room = free_blocks(sizes, 0, 256, 4096) - 20  # with this much taken, twenty blocks are left
+    old = {"/till/ui/unifont.bin": font[:-1], "/till/app.mpy": b"old", OTHERS: bytes(room * 4096)}
     installed(tmp_path / "state", wanted, old)
     with VirtualBoard(tmp_path / "state") as vb:
         done = put(vb)

@@ -17,10 +17,11 @@ import pytest
 from microtill.bench.chips.flash import SECTOR, NorFlash
 from microtill.bench.partitions import Partition
 from microtill.device import chip
-from microtill.device.errors import NoAnswer, UsageError
+from microtill.device.errors import NoAnswer, Refused, UsageError
 from microtill.release import boards
 from microtill.release.esp_image import ImageFormatError, read_app, read_micropython, read_table, table_bytes
 from support.flash_board import microtill, results
+from support.rom_loader import DownloadMode
 
 BOARD = "TILL_ESP32S3"
 STOCK = [
@@ -227,3 +228,75 @@ def test_a_chip_that_does_not_answer(tmp_path, firmware):
     finally:
         os.close(master)
         os.close(slave)
+
+
+def divided_as_ours(content: int) -> tuple[NorFlash, dict[str, bytes]]:
+    """A chip with our table, full of noise elsewhere; and what its partitions hold."""
+    kind = boards.kind(BOARD)
+    flash = NorFlash(kind.flash_bytes)
+    flash.program(0x8000, table_bytes(kind.partitions))
+    held = {p.label: random.Random(p.offset + content).randbytes(p.size) for p in kind.partitions}
+    for part in kind.partitions:
+        flash.program(part.offset, held[part.label])
+    return flash, held
+
+
+def written(flash: NorFlash, firmware: Path) -> None:
+    """The chip holds MicroPython and our table, where its ROM and boot loader look for them."""
+    kind = boards.kind(BOARD)
+    wanted = read_micropython(firmware.read_bytes(), kind.mcu)
+    assert flash.read(0x20000, len(wanted.app)) == wanted.app
+    assert flash.read(0x8000, 0xC00) == table_bytes(kind.partitions)
+    assert flash.read(0x1D000, 0x2000) == b"\xff" * 0x2000
+    bootloader = read_app(flash.read(0, 0x8000)).data  # its hash holds, with the size of this flash in its header
+    assert bootloader[3] >> 4 == 3
+    assert bootloader[24:-32] == wanted.bootloader[24:-32]
+
+
+def test_esptool_writes_a_bare_chip(firmware):
+    flash = NorFlash(8 << 20)
+    flash.program(0x600000, b"of a product before")
+    stages = []
+    with DownloadMode(flash) as mode:
+        plan = chip.plan(firmware, boards.kind(BOARD))
+        steps: list[int] = []
+        assert chip.write(plan, mode.port, stage=lambda text, **f: stages.append(text), step=steps.append) is False
+        written(flash, firmware)
+        assert flash.read(0x600000, 0x100000) == b"\xff" * 0x100000
+        assert stages == ["chip.asking", "chip.writing"]
+        assert 0 < sum(steps) <= sum(len(piece.data) for piece in plan.pieces)
+
+
+def test_esptool_keeps_vault_and_journal_of_a_chip_that_is_divided_as_ours(firmware):
+    flash, held = divided_as_ours(1)
+    kind = boards.kind(BOARD)
+    parts = {p.label: p for p in kind.partitions}
+    with DownloadMode(flash) as mode:
+        plan = chip.plan(firmware, kind)
+        assert chip.write(plan, mode.port, must_keep=True) is True
+        written(flash, firmware)
+        for label in ("nvs", "journal", "romfs"):
+            assert flash.read(parts[label].offset, parts[label].size) == held[label], label
+        assert flash.read(parts["vfs"].offset, parts["vfs"].size) == b"\xff" * parts["vfs"].size
+        assert chip.write(plan, mode.port, erase=True) is False
+        written(flash, firmware)
+        assert flash.read(parts["nvs"].offset, parts["nvs"].size) == b"\xff" * parts["nvs"].size
+
+
+@pytest.mark.parametrize(
+    ("mode", "must_keep", "key"),
+    [
+        ({"flash_id": 0x1640C8}, False, "error.chip_flash"),  # 4 MB
+        ({"chip_id": 5}, False, "error.chip_other"),  # a C3
+        ({}, True, "error.other_table"),  # a merchant's terminal that is divided otherwise
+    ],
+)
+def test_a_chip_that_does_not_fit_is_left_as_it_is(firmware, mode, must_keep, key):
+    flash = NorFlash(8 << 20)
+    flash.program(0, b"whatever it was")
+    with DownloadMode(flash, **mode) as loader:
+        with pytest.raises(Refused) as e:
+            chip.write(chip.plan(firmware, boards.kind(BOARD)), loader.port, must_keep=must_keep)
+        assert (e.value.key, e.value.exit_code) == (key, 6)
+        assert flash.erases == 0
+        assert flash.programs == 1
