@@ -114,7 +114,8 @@ class App:
             self._spawn("wifi", self._wifi.run)
             self._spawn("status", upkeep.show_status, self._screen, self._wifi, self._clock)
             self._serve(self._service)
-            await install(self._counter, self._consent, self._settings, board.serial_number)
+            await install(self._counter, self._consent, self._settings, self._unit())
+            self._end("restart")
 
     async def _sell(self, identity, vault, journal) -> None:
         """The parts of a merchant's terminal, and its desk."""
@@ -156,7 +157,17 @@ class App:
             log.error("reader", e)  # the first sale says so, and brings it back
         terminal = Terminal(identity.serial[-8:])
         instruments = Instruments(clock, board.rng)
-        await desk(self._counter, board.nfc, payments, terminal, instruments, self._settings, log, self._consent)
+        await desk(
+            self._counter,
+            board.nfc,
+            payments,
+            terminal,
+            instruments,
+            self._settings,
+            log,
+            self._consent,
+            self._wifi_setup,
+        )
 
     async def _fault(self, error: TillError) -> None:
         from till.flows.fault import fault
@@ -165,6 +176,17 @@ class App:
         service = FaultService(self._board.serial_number, self._about, error, self._consent, self._log, self._end)
         self._serve(lambda: service)
         await fault(self._counter, self._consent, error)
+
+    def _wifi_setup(self):
+        from till.services.wifi_setup import WifiSetup
+
+        forget("till.services.wifi_setup", "till.services.network_list")
+        return WifiSetup(self._wifi, self._networks)
+
+    def _unit(self):
+        from till.services.unit import Unit
+
+        return Unit(self._board, self._vault, self._journal, self._clock, self._wifi, self._wifi_setup)
 
     # Beside the flows.
 

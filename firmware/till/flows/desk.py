@@ -12,7 +12,7 @@ from till.flows.sale import sale
 _WATCH_MS = const(250)
 
 
-async def desk(counter, reader, payments, terminal, instruments, settings, log, consent) -> None:
+async def desk(counter, reader, payments, terminal, instruments, settings, log, consent, wifi_setup) -> None:
     """For ever: one flow after another. Whatever goes wrong in one ends on the screen, never in a silent restart."""
     while True:
         collect_often()
@@ -21,7 +21,7 @@ async def desk(counter, reader, payments, terminal, instruments, settings, log, 
             await put_question(counter, consent)
             key = await _rest(counter, payments, consent)
             if key == "MENU":
-                await _menu(counter, payments, settings)
+                await _menu(counter, payments, settings, wifi_setup)
             elif key is not None:
                 await sale(counter, reader, payments, terminal, instruments, key)
         except Cancelled:
@@ -40,12 +40,12 @@ async def desk(counter, reader, payments, terminal, instruments, settings, log, 
             await notice(counter, "error.internal")
 
 
-async def _menu(counter, payments, settings) -> None:
+async def _menu(counter, payments, settings, wifi_setup) -> None:
     """Loaded for as long as somebody is in it."""
     from till.flows.menu import menu
 
     forget("till.flows.menu")
-    await menu(counter, payments, settings)
+    await menu(counter, payments, settings, wifi_setup)
 
 
 def _obstacle(screen, payments) -> str:

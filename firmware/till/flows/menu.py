@@ -4,20 +4,24 @@ from micropython import const
 
 from till import __version__
 from till.core.errors import Cancelled
+from till.core.memory import forget
 
 _PATIENCE_MS = const(30000)
 _LANGUAGES = ("zh", "en")
 
 
-async def menu(counter, payments, settings) -> None:
-    """Choose by digit, or by UP, DOWN and OK; then do it. CANCEL raises Cancelled."""
-    chosen = await choose(counter, "screen.menu", ("menu.sign_on", "menu.echo", "menu.language", "menu.about"))
+async def menu(counter, payments, settings, wifi_setup) -> None:
+    """Choose by digit, or by UP, DOWN and OK, and do it. CANCEL raises Cancelled. `wifi_setup()` loads a WifiSetup."""
+    items = ("menu.sign_on", "menu.echo", "menu.language", "menu.wifi", "menu.about")
+    chosen = await choose(counter, "screen.menu", items)
     if chosen == 0:
         await sign_on(counter, payments)
     elif chosen == 1:
         await echo_test(counter, payments)
     elif chosen == 2:
         await language(counter, settings)
+    elif chosen == 3:
+        await wifi(counter, wifi_setup())
     else:
         await about(counter, payments)
 
@@ -47,6 +51,14 @@ async def language(counter, settings) -> None:
     chosen = await choose(counter, "menu.language", ("language.zh", "language.en"), _LANGUAGES.index(screen.language))
     screen.language = _LANGUAGES[chosen]
     settings.set("language", screen.language)
+
+
+async def wifi(counter, setup) -> None:
+    """Choose the network; loaded for as long as somebody does."""
+    from till.flows.wifi_setup import set_wifi
+
+    forget("till.flows.wifi_setup", "till.flows.text_entry")
+    await set_wifi(counter, setup)
 
 
 async def sign_on(counter, payments) -> None:

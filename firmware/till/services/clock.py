@@ -57,6 +57,12 @@ class Clock:
         self.raise_floor(utc)
         self.known = True
 
+    def suggest(self, utc: int) -> None:
+        """Somebody says that it is `utc`: TLS must know, though nobody has signed a time yet. Never below the floor,
+        which stays where it is."""
+        if utc > self.floor:
+            self._set(utc)
+
     def local(self, utc=None) -> tuple:
         """`(year, month, day, hour, minute, second)` on the merchant's wall clock."""
         return civil((self.now() if utc is None else utc) + self.offset * 60)

@@ -7,7 +7,8 @@ import json
 
 from micropython import const
 
-from till.core.errors import CryptoError, InvalidValue, TicketError
+from till.core.errors import CryptoError, InvalidValue, TicketError, TillError
+from till.core.identifiers import split_mid
 from till.crypto import jose, p256
 from till.crypto.dukpt import Dukpt
 from till.crypto.hmac import equal
@@ -28,6 +29,20 @@ class Offer:
         self.payload = payload
         self.state = state
 
+    def rows(self) -> list:
+        """What a person reads before it is taken: `(label key, value)`, the parts of the MID one by one."""
+        ticket = self.ticket
+        acquirer, area, mcc, serial = split_mid(ticket.mid)
+        return [
+            ("label.merchant", ticket.merchant["name"]),
+            ("label.mid", ticket.mid),
+            ("label.acquirer", acquirer),
+            ("label.area", area),
+            ("label.mcc", mcc),
+            ("label.serial", serial),
+            ("label.tid", ticket.tid),
+        ]
+
 
 class Enrolment:
     """`serial`, `board`, `firmware`: as the key request names them; `rng`: self-tested, its radio on."""
@@ -39,18 +54,16 @@ class Enrolment:
         self._firmware = firmware
         self._rng = rng
 
-    def key_request(self, new_key: bool = False) -> bytes:
-        """A signed mt-keyreq. Only a ticket for the last one can be installed.
+    def key_request(self, new_key: bool = False, again: bool = False) -> bytes:
+        """A signed mt-keyreq. Only a ticket for the last one can be installed; `again`: the last one, if it is out yet.
 
         The signing key is the device's own; a blank unit makes one and keeps it until its ticket comes. `new_key`
         makes another, as a move to another terminal ID needs; the old one serves until the ticket is installed.
         """
-        held = self._device_key()
-        fresh = new_key or held is None
-        signing = self._new_signing_key(new_key) if held is None or new_key else held
-        one_shot = p256.generate(self._rng)
-        nonce = self._rng.bytes(16)
-        record = bytes((_FORMAT, fresh)) + nonce + one_shot.to_bytes(32, "big") + signing.to_bytes(32, "big")
+        pending = self._pending() if again else None
+        if pending is None:
+            pending = self._begin(new_key)
+        _, nonce, one_shot, signing = pending
         public = p256.public_key(signing, self._rng)
         request = {
             "v": 1,
@@ -64,10 +77,19 @@ class Enrolment:
         }
         payload = json.dumps(request, separators=(",", ":")).encode()
         kid = jose.thumbprint(public)
-        token = jose.sign_es256(payload, "mt-keyreq", kid, lambda digest: p256.sign(signing, digest, self._rng))
-        # Durable before it leaves: the ticket must find its one-shot key, whatever happens meanwhile.
+        return bytes(jose.sign_es256(payload, "mt-keyreq", kid, lambda digest: p256.sign(signing, digest, self._rng)))
+
+    def _begin(self, new_key: bool) -> tuple:
+        """As `_pending`, of a new key request. Durable before it leaves: the ticket must find its one-shot key,
+        whatever happens meanwhile."""
+        held = self._device_key()
+        fresh = new_key or held is None
+        signing = self._new_signing_key(new_key) if held is None or new_key else held
+        one_shot = p256.generate(self._rng)
+        nonce = self._rng.bytes(16)
+        record = bytes((_FORMAT, fresh)) + nonce + one_shot.to_bytes(32, "big") + signing.to_bytes(32, "big")
         self._vault.put(_PENDING, record)
-        return bytes(token)
+        return fresh, nonce, one_shot, signing
 
     def examine(self, token, journal, floor: int) -> Offer:
         """Check the mt-ticket `token` against everything this unit knows, changing nothing.
@@ -78,7 +100,7 @@ class Enrolment:
         try:
             return self._examine(token, journal, floor)
         except (InvalidValue, CryptoError) as e:
-            raise TicketError("ticket: " + e.detail)
+            raise _refusal(e)
 
     def install(self, offer: Offer, journal) -> Identity:
         """Take the offer: ticket, device key and transaction keys, all or nothing; the one-shot key is gone then.
@@ -92,7 +114,7 @@ class Enrolment:
         try:
             self._check_standing(ticket, journal)
         except InvalidValue as e:
-            raise TicketError("ticket: " + e.detail)
+            raise _refusal(e)
         vault = self._vault
         vault.begin()
         try:
@@ -129,7 +151,7 @@ class Enrolment:
         if not equal(jose.unb64url(ticket.nonce), nonce):
             raise InvalidValue("for another key request")
         if ticket.expires <= floor:
-            raise InvalidValue("expired")
+            raise InvalidValue("expired", key="error.ticket_expired")
         self._check_standing(ticket, journal)
         ikid = ticket.ikid
         initial = jose.decrypt_ecdh_es(ticket.initial_key, "mt-ticket", "".join(["%02X" % b for b in ikid]), one_shot)
@@ -148,21 +170,21 @@ class Enrolment:
             if ticket.mode == "renew":
                 raise InvalidValue("nothing to renew: ask for mode new, recover or replace")
             if journal.unsettled and ticket.mode != "recover":
-                raise InvalidValue("journal is not settled: ask for mode recover")
+                raise InvalidValue("journal is not settled: ask for mode recover", key="error.unsettled")
         elif (ticket.mid, ticket.tid) != (identity.mid, identity.tid):
             if ticket.mode in ("renew", "recover"):
                 raise InvalidValue("for another terminal ID")
             if journal.unsettled:
-                raise InvalidValue("journal is not settled")
+                raise InvalidValue("journal is not settled", key="error.unsettled")
         if owner is not None and journal.unsettled and (ticket.mid, ticket.tid) != (owner["mid"], owner["tid"]):
-            raise InvalidValue("journal is not settled")
+            raise InvalidValue("journal is not settled", key="error.unsettled")
         # Never a version twice: it is the upper half of every message's sequence number.
         for tid, version in (
             (identity.tid, identity.version) if identity else ("", 0),
             (owner["tid"], owner["version"]) if owner else ("", 0),
         ):
             if ticket.tid == tid and ticket.version <= version:
-                raise InvalidValue("version is not newer")
+                raise InvalidValue("version is not newer", key="error.ticket_old")
 
     def _new_signing_key(self, another: bool) -> int:
         pending = self._pending()
@@ -185,3 +207,9 @@ class Enrolment:
             raise CryptoError("pending key request")
         one_shot = int.from_bytes(record[18:50], "big")
         return record[1] != 0, record[2:18], one_shot, int.from_bytes(record[50:], "big")
+
+
+def _refusal(error: TillError) -> TicketError:
+    """`error` as the person is told of it: in general, where it has no words of its own."""
+    general = error.key in (InvalidValue.key, CryptoError.key)
+    return TicketError("ticket: " + error.detail, key=TicketError.key if general else error.key)

@@ -5,7 +5,6 @@ months without it.
 """
 
 from till.core.errors import InvalidValue
-from till.core.identifiers import split_mid
 from till.services.enrolment import Enrolment
 from till.services.network_list import check_networks
 from till.services.trust import accept_trust, examine_trust, fingerprint, kid_of
@@ -54,18 +53,7 @@ class Technician:
         """
         token = _text(request, "token", TICKET_MAX)
         offer = self._enrolment.examine(token, self._journal, self._clock.floor)
-        found = offer.ticket
-        acquirer, area, mcc, serial = split_mid(found.mid)
-        rows = (
-            ("label.merchant", found.merchant["name"]),
-            ("label.mid", found.mid),
-            ("label.acquirer", acquirer),
-            ("label.area", area),
-            ("label.mcc", mcc),
-            ("label.serial", serial),
-            ("label.tid", found.tid),
-        )
-        await self._consent.ask("screen.ticket", rows)
+        await self._consent.ask("screen.ticket", offer.rows())
         if payments:
             # A message would write its transaction keys over the new ones.
             await payments.halt()
@@ -75,7 +63,7 @@ class Technician:
             if payments:
                 payments.resume()
             raise
-        return {"tid": found.tid}
+        return {"tid": offer.ticket.tid}
 
 
 def _text(request: dict, name: str, most: int) -> str:

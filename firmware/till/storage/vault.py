@@ -48,6 +48,11 @@ class Vault:
 
     # Reading.
 
+    @property
+    def generation(self) -> int:
+        """Rises with every commit."""
+        return self._generation
+
     def names(self) -> list:
         """Names of the records there are, sorted."""
         return sorted(self._records)

@@ -109,7 +109,7 @@ self_test Self-test
 self_test_failed Self-test bad, out of use
 unconfirmed Confirm this
 not_provisioned No merchant yet
-not_provisioned_hint Let a technician bind it over USB
+not_provisioned_hint D: activation code. Or let a technician bind it over USB
 trust New acquirer?
 ticket New merchant?
 bound Merchant bound
@@ -140,7 +140,10 @@ serviced In service
 serviced_hint A computer has it. Restart it to sell
 wipe Erase everything?
 wiping Erasing, keep power on
-wifi_list Wi-Fi (* locked)
+wifi_list Wi-Fi *locked
+activating Fetching the ticket
+date Today's date
+date_hint Eight digits: year, month, day
 """,
     # Menu items.
     "menu": """
@@ -245,6 +248,14 @@ unsettled Sales not settled|Settle first
 activation_code Wrong code|Enter it again
 settling Settlement not finished|Settle first
 wifi Not on the Wi-Fi
+activation_refused Code not valid|Ask for a new one
+activation_wait Too many tries|Try later
+activation_bound Unit has another ID|Call acquirer
+activation_taken Terminal ID is in use|Call acquirer
+activation No ticket was given|Call acquirer
+no_trust No acquirer trusted|Connect a computer
+ticket_expired Ticket has expired|Ask for a new one
+ticket_old Ticket is not newer|Ask for a new one
 """,
     # Why the acquirer was not reached, or its answer not taken.
     "reason": """
@@ -281,6 +292,7 @@ update Update needed
 suspended Unit suspended|Call acquirer
 revoked Unit revoked|Call acquirer
 call Call acquirer
+cloned Unit is a copy|Call acquirer
 """,
     # The languages, each in its own.
     "language": """

@@ -105,7 +105,7 @@ self_test 正在自检
 self_test_failed 自检失败，停止使用
 unconfirmed 上笔请确认
 not_provisioned 未绑定商户
-not_provisioned_hint 请由维护员用电脑绑定商户
+not_provisioned_hint 按 D 输入激活码，或由维护员用电脑绑定
 trust 信任此收单行
 ticket 确认绑定商户
 bound 已绑定商户
@@ -136,7 +136,10 @@ serviced 维护中
 serviced_hint 由电脑控制，重启后恢复
 wipe 清除本机全部数据
 wiping 正在清除，请勿断电
-wifi_list 无线网络（* 加密）
+wifi_list 无线网络 *加密
+activating 正在取绑定文件
+date 今天的日期
+date_hint 年月日共 8 位数字
 """,
     # Menu items.
     "menu": """
@@ -241,6 +244,14 @@ unsettled 有未结算交易|请先结算
 activation_code 激活码有误|请重新输入
 settling 结算未完成|请先完成结算
 wifi 没有连上无线网络
+activation_refused 激活码无效或已过期|请索取新的激活码
+activation_wait 尝试过多|请稍后再试
+activation_bound 本机已属另一终端号|请联系收单行
+activation_taken 终端号已有机器|请联系收单行
+activation 收单行未给绑定文件|请联系收单行
+no_trust 还没有信任收单行|请先连接电脑
+ticket_expired 绑定文件已过期|请重新申请
+ticket_old 绑定文件版本不新|请重新申请
 """,
     # Why the acquirer was not reached, or its answer not taken.
     "reason": """
@@ -277,6 +288,7 @@ update 请升级软件
 suspended 本终端已停用|请联系收单行
 revoked 本终端已吊销|请联系收单行
 call 请联系收单行
+cloned 本机数据被复制|请联系收单行
 """,
     # The languages, each in its own.
     "language": """

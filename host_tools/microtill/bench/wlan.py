@@ -32,7 +32,8 @@ Answer = tuple[int, bytes]
 
 @dataclass
 class AccessPoint:
-    """`up`: on the air. `slow_ms`: added to association, as a crowded one does."""
+    """`up`: on the air. `slow_ms`: added to association, as a crowded one does. `hidden`: beacons without a name.
+    `address`: whether its DHCP server answers."""
 
     ssid: str
     password: str = ""
@@ -41,6 +42,8 @@ class AccessPoint:
     bssid: str = "02005e9000fe"
     slow_ms: int = 0
     up: bool = True
+    hidden: bool = False
+    address: bool = True
 
 
 class Link(Protocol):
@@ -192,7 +195,10 @@ class Wlan:
             return 0, b""
         seen = sorted((ap for ap in self.access_points if ap.up), key=lambda ap: -ap.rssi)
         return 0, json.dumps(
-            [[ap.ssid, ap.bssid, ap.channel, ap.rssi, 3 if ap.password else 0, False] for ap in seen]
+            [
+                ["" if ap.hidden else ap.ssid, ap.bssid, ap.channel, ap.rssi, 3 if ap.password else 0, ap.hidden]
+                for ap in seen
+            ]
         ).encode()
 
     def _set_reconnects(self, data: bytes) -> Answer:
@@ -220,7 +226,10 @@ class Wlan:
             self._failed(NO_AP_FOUND)
             return
         self._joined = ap
-        self._after(DHCP_US, self._got_address)
+        if ap.address:
+            self._after(DHCP_US, self._got_address)
+        else:
+            self._due = None
 
     def _got_address(self) -> None:
         self._due = None
