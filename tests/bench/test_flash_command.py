@@ -57,6 +57,19 @@ def test_what_it_says_to_a_person(tmp_path, wanted):
         assert "自检 ok" in done.stdout
 
 
+def test_two_technicians_at_one_port(tmp_path, wanted):
+    installed(tmp_path / "state", wanted, changed(wanted))
+    with VirtualBoard(tmp_path / "state", link=tmp_path / "port") as vb:
+        before = read_files(vb.state)
+        with Port(vb.port).line() as line:
+            assert line.console.wait_ready()["state"] == "blank"
+            for command in (("flash",), ("wipe", "--words", "wipe 02005E100001")):
+                done = microtill(*command, "--port", vb.port)
+                assert done.returncode == 4, done.stderr
+                assert str(os.getpid()) in done.stderr
+        assert read_files(vb.state) == before
+
+
 def test_wrong_options(tmp_path):
     for options in (
         ("--board", "NO_SUCH", "--port", "x"),

@@ -9,7 +9,7 @@ from microtill.acquirer import issuers
 from microtill.acquirer.process import AcquirerProcess
 from microtill.bench.chips.flash import NorFlash
 from microtill.bench.nvs import Nvs
-from microtill.device.errors import Refused, UsageError, VerificationFailed
+from microtill.device.errors import Refused, Unplugged, UsageError, VerificationFailed
 from microtill.device.ports import Port, ask
 from microtill.device.repl import Repl
 from microtill.device.wiping import Proof, _look, wipe
@@ -219,3 +219,18 @@ def test_a_board_without_running_firmware_is_wiped_at_its_prompt(tmp_path):
         assert (proof.by, proof.left) == ("prompt", [])
         for label in ("nvs", "journal"):
             assert partition(state, label).strip(b"\xff") == b""
+
+
+def test_a_cable_that_is_pulled_in_the_middle(tmp_path, wanted):
+    installed(tmp_path / "state", wanted, {})
+    with VirtualBoard(tmp_path / "state", link=tmp_path / "port") as vb:
+        ask(Port(vb.port))
+        files = partition(tmp_path / "state", "vfs")
+        for sent in (60, 400, 3000):
+            vb.unplug(after_bytes=sent)
+            with pytest.raises(Unplugged):
+                wipe(Port(vb.port), WORDS)
+            vb.plug()
+        proof = wipe(Port(vb.port), WORDS)
+        assert (proof.state, proof.left) == ("blank", [])
+        assert partition(tmp_path / "state", "vfs") == files  # the firmware stays

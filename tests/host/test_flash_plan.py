@@ -119,6 +119,7 @@ def test_after_any_plan_the_board_has_the_release_and_only_foreign_files_beside_
     written = set(steps.write)
     left = (set(there) - set(steps.remove) - {path + NEW for path in written}) | written
     assert set(RELEASE.files) <= left
+    assert not {path + NEW for path in written} & set(steps.remove)  # it may be whole, and is used then
     assert left - set(RELEASE.files) - {MANIFEST} == set(steps.foreign)
     assert not any(path.startswith("/till/") or path in listed for path in steps.foreign)
     assert set(steps.write) >= set(RELEASE.files) - set(sums)

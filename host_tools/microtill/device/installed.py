@@ -132,13 +132,14 @@ def plan(release: Release, there: Mapping[str, int], sums: Mapping[str, str], be
         path for path in there if path.endswith(NEW) and path.removesuffix(NEW) in {*ours, *release.files, MANIFEST}
     }
     remove = sorted((ours - set(release.files)) & set(there))
-    kept = {path + NEW for path in write}  # what a run that was cut off left: perhaps it is whole
     foreign = sorted(set(there) - ours - set(release.files) - {MANIFEST})
-    if (write or [p for p in remove if p not in kept]) and MAIN not in write:
+    left_over = {path + NEW for path in write}  # of a run that was cut off: perhaps it is whole
+    if (write or set(remove) - left_over) and MAIN not in write:
         write.append(MAIN)  # it is taken away while the others change
+        left_over.add(MAIN + NEW)
     write.sort(key=lambda path: (path == MAIN, path))
     same = tuple(path for path in same if path not in write)
-    return Plan(tuple(write), tuple(p for p in remove if p not in kept), same, tuple(foreign))
+    return Plan(tuple(write), tuple(path for path in remove if path not in left_over), same, tuple(foreign))
 
 
 def blocks_of(sizes: Iterable[int], block: int) -> int:

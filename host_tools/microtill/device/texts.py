@@ -122,8 +122,8 @@ add(
         ),
         "error.refused": ("被拒绝：{detail}|按所述原因处理后重试", "refused: {detail}|settle that and try again"),
         "error.terminal_refuses": (
-            "终端拒绝：{reason}{detail}|{next}",
-            "the terminal refuses: {reason}{detail}|{next}",
+            "终端拒绝：{reason}{detail}",
+            "the terminal refuses: {reason}{detail}",
         ),
         "error.no_answer": (
             "{port} 没有应答|用 `microtill doctor --port {port}` 查找原因",
@@ -148,9 +148,10 @@ add(
             "`microtill flash --port {port}` puts the firmware there",
         ),
         "error.bare_chip": (
-            "{port} 上的芯片没有固件（{found}）|用 `microtill flash --port {port}` 写入 MicroPython 和固件",
+            "{port} 上的芯片没有固件（{found}）|"
+            "用 `microtill flash --port {port} --chip 固件.bin` 写入 MicroPython 和固件",
             "{port} is a chip without any firmware ({found})|"
-            "`microtill flash --port {port}` writes MicroPython and the firmware",
+            "`microtill flash --port {port} --chip FIRMWARE.bin` writes MicroPython and the firmware",
         ),
         "error.acquirer_refused": (
             "收单行拒绝：{detail}|按所述原因处理后重试，或联系收单行",
@@ -164,7 +165,6 @@ add(
             "无法写入 {path}：{detail}|换一个文件夹（--output），或腾出磁盘空间",
             "cannot write {path}: {detail}|choose another folder (--output), or free some space on the disk",
         ),
-        "terminal.other": ("{error}", "{error}"),
         "program.unknown": ("另一个程序", "another program"),
         "option.port": ("端口、序列号或终端号", "a port, a unit's serial, or a terminal ID"),
         "option.all": ("所有接好的终端", "every terminal that is plugged in"),

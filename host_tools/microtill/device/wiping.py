@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from microtill.device.errors import NoFirmware, Refused, UsageError, VerificationFailed
 from microtill.device.flashing import Quiet, Watch, give_prompt, restarted, running, unsettled
+from microtill.device.installed import MAIN
 from microtill.device.line import Line
 from microtill.device.ports import Port
 from microtill.device.probe import STARTING_SECONDS, Unit, probe
@@ -104,7 +105,7 @@ def wipe(port: Port, words: str | None, watch: Watch | None = None, *, dry_run: 
     line = port.line()
     line.open()
     try:
-        unit = running(line)
+        line, unit = _terminal(port, line)
         if unit is None:
             _by_prompt(line, words, proof, watch)
             return proof
@@ -128,6 +129,22 @@ def wipe(port: Port, words: str | None, watch: Watch | None = None, *, dry_run: 
         return proof
     finally:
         line.close()
+
+
+def _terminal(port: Port, line: Line) -> tuple[Line, Unit | None]:
+    """The terminal on this line; one that somebody left at its prompt is started. None where it does not start."""
+    unit = running(line)
+    if unit is None:
+        with Repl(line) as repl:
+            starts = MAIN in repl.files()
+            if starts:
+                repl.restart()
+        if starts:
+            try:
+                return restarted(port, line)
+            except VerificationFailed:
+                return line, None
+    return line, unit
 
 
 def _check(unit: Unit, words: str | None, proof: Proof) -> None:
