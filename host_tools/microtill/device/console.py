@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable
 
-from microtill.device import texts
+from microtill.device import terminal_texts, texts
 from microtill.device.errors import DeviceError, NoAnswer, Refused
 
 RECORD = "\x1e"
@@ -26,20 +26,18 @@ class TerminalRefuses(ConsoleError, Refused):
     """The terminal says no: `error` is the entry of its catalogue, `detail` is meant for the log."""
 
     def __init__(self, error: str, detail: str = ""):
-        known = f"terminal.{error}" if f"terminal.{error}" in texts.TEXTS else "terminal.other"
         super().__init__("error.terminal_refuses", error=error)
         self.error = error
         self.detail = detail
-        self._known = known
 
     @property
     def what(self) -> str:
-        reason = texts.what(self._known, error=self.error)
-        return texts.what(self.key, reason=reason, detail=f" ({self.detail})" if self.detail else "")
+        detail = f" ({self.detail})" if self.detail else ""
+        return texts.what(self.key, reason=terminal_texts.what(self.error), detail=detail)
 
     @property
     def next(self) -> str:
-        return texts.next_step(self._known, error=self.error)
+        return terminal_texts.next_step(self.error)
 
 
 class TerminalSilent(ConsoleError, NoAnswer):
