@@ -254,9 +254,6 @@ def test_the_board_must_be_of_the_kind_that_was_asked_for(tmp_path, wanted, monk
             put(vb, board=BOARD)
         assert refusal.value.key == "error.other_table"
         assert "journal" in refusal.value.what
-        with pytest.raises(UsageError) as unknown:
-            put(vb)  # nothing says which board this is
-        assert unknown.value.key == "error.which_board"
         assert read_files(vb.state) == before
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import ECKey
 from microtill.device import trust
-from microtill.device.errors import UsageError
-from microtill.device.flashing import Wishes, unsettled
+from microtill.device.errors import Refused, UsageError
+from microtill.device.flashing import Quiet, Wishes, _Flashing, unsettled
 from microtill.device.installed import (
     MAIN,
     MANIFEST,
@@ -29,8 +29,11 @@ from microtill.device.installed import (
     room_beside,
     room_short,
 )
+from microtill.device.ports import Port
 from microtill.device.probe import unit_of
+from microtill.device.repl import Facts
 from microtill.paths import FIRMWARE
+from microtill.release import boards
 from microtill.release.architecture import Target, UnknownArchitecture, fits, target
 from microtill.release.image import build_files
 
@@ -226,3 +229,45 @@ def test_anything_else_is_no_trust_object(key):
         with pytest.raises(UsageError) as e:
             trust.read(wrong)
         assert e.value.key == "error.not_trust"
+
+
+TABLE = tuple(sorted(boards.kind("TILL_ESP32S3").table))
+STOCK_TABLE = (
+    (1, 2, 0x9000, 0x6000, "nvs"),
+    (0, 0, 0x10000, 0x1F0000, "factory"),
+    (1, 0x83, 0x200000, 0x600000, "vfs"),
+)
+S3 = "Generic ESP32S3 module with Octal-SPIRAM with ESP32S3"
+
+
+def facts(machine: str = S3, table: tuple | None = TABLE, heap: int = 8 << 20) -> Facts:
+    return Facts(NUMBERS["xtensawin"], machine, "3.4.0", "AgBeEAAB", table, BLOCK, 256, 200, heap, True, "")
+
+
+def which(found: Facts, board: str | None = None, before: Installed = Installed()) -> str:  # noqa: B008 - frozen
+    return _Flashing(Port("x"), Wishes(board=board), Quiet())._board_of(found, None, before).name
+
+
+def test_a_board_is_known_by_its_table_its_build_or_its_manifest():
+    assert which(facts()) == "TILL_ESP32S3"
+    assert which(facts("TILL_ESP32S3 with ESP32S3")) == "TILL_ESP32S3"
+    assert which(facts("anything", None), before=Installed(board="TILL_ESP32S3")) == "TILL_ESP32S3"
+    for unknown in (facts("anything", None), facts(table=STOCK_TABLE), facts("Generic ESP32C3 module with ESP32C3")):
+        with pytest.raises(UsageError) as e:
+            which(unknown)
+        assert e.value.key == "error.which_board"
+
+
+@pytest.mark.parametrize(
+    ("found", "key"),
+    [
+        (facts("Generic ESP32C3 module with ESP32C3"), "error.other_board"),
+        (facts("Generic ESP32 module with ESP32"), "error.other_board"),
+        (facts(table=STOCK_TABLE), "error.other_table"),
+        (facts(heap=200_000), "error.no_psram"),
+    ],
+)
+def test_a_board_of_another_kind_is_refused(found, key):
+    with pytest.raises(Refused) as e:
+        which(found, "TILL_ESP32S3")
+    assert (e.value.key, e.value.exit_code) == (key, 6)

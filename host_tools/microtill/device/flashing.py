@@ -249,8 +249,7 @@ class _Flashing:
         if name is None:
             raise UsageError("error.which_board", found=_clean(facts.machine), known=known)
         kind = boards.kind(name)
-        chip = re.search(r"\bESP32(-?[A-Z]\d+)?$", facts.machine)
-        if chip and chip[0].replace("-", "").lower() != kind.mcu:
+        if _chip_of(facts) not in ("", kind.mcu):
             raise Refused("error.other_board", found=_clean(facts.machine), wanted=name)
         if facts.partitions is not None:
             lacking = kind.table - set(facts.partitions)
@@ -263,9 +262,12 @@ class _Flashing:
     def _guess(self, facts: Facts, before: Installed) -> str | None:
         if before.board in boards.names():
             return before.board
-        if facts.partitions is None:
-            return None
-        fits = [name for name in boards.names() if boards.kind(name).table <= set(facts.partitions)]
+        named = facts.machine.split(" ")[0]
+        if named in boards.names():  # a MicroPython that was built for it
+            return named
+        kinds = [boards.kind(name) for name in boards.names()] if facts.partitions is not None else []
+        fits = [kind.name for kind in kinds if kind.table <= set(facts.partitions or ())]
+        fits = [name for name in fits if _chip_of(facts) in ("", boards.kind(name).mcu)]
         return fits[0] if len(fits) == 1 else None
 
     def _hashes(self, repl: Repl, release: Release, paths: Sequence[str]) -> dict[str, str]:
@@ -524,6 +526,12 @@ def _last_error(line: Line, since: int) -> str:
         lines = []
     said = [text for text in lines if _ERROR_LINE.fullmatch(text.strip())]
     return _clean(said[-1]) if said else "MicroPython"
+
+
+def _chip_of(facts: Facts) -> str:
+    """The chip that a MicroPython says it runs on, as esptool names it ("… with ESP32S3"); empty when it says none."""
+    found = re.search(r"\bESP32(-?[A-Z]\d+)?$", facts.machine)
+    return found[0].replace("-", "").lower() if found else ""
 
 
 def _hex(unique_id: str) -> str:
