@@ -212,13 +212,19 @@ class I2C:
         return found
 
     def writeto(self, addr, buf, stop=True):
-        return _bus.ask(_bus.I2C_WRITE, self._id << 8 | addr, buf)
+        try:
+            return _bus.ask(_bus.I2C_WRITE, self._id << 8 | addr, buf)
+        except OSError as e:
+            raise OSError(-e.errno)
 
     def writevto(self, addr, vector, stop=True):
         return self.writeto(addr, b"".join([bytes(part) for part in vector]), stop)
 
     def readfrom_into(self, addr, buf, stop=True):
-        _bus.ask(_bus.I2C_READ, self._id << 8 | addr, _struct.pack("<H", len(buf)), buf)
+        try:
+            _bus.ask(_bus.I2C_READ, self._id << 8 | addr, _struct.pack("<H", len(buf)), buf)
+        except OSError as e:
+            raise OSError(-e.errno)
 
     def readfrom(self, addr, nbytes, stop=True):
         buf = bytearray(nbytes)

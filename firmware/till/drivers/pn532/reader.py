@@ -19,7 +19,7 @@ _IN_RELEASE = const(0x52)
 
 _MORE = const(0x40)
 
-_ACK_MS = const(30)  # the chip takes less than 15 (§6.2.2.1)
+_ACK_MS = const(50)  # the chip takes less than 15 (§6.2.2.1), the longest frame 24 on a UART
 _COMMAND_MS = const(500)
 _RELIST_MS = const(2000)  # listening is asked for again so often: a reader that died in silence is noticed
 _REST_MS = const(6)  # without a field for 5.1 ms a card starts afresh (EMV Contactless Level 1, tRESET)

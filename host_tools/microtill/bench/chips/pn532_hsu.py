@@ -1,5 +1,7 @@
 """A PN532 on its high-speed UART: the host link of UM0701-02 §6.2.3 around the protocol core, by characters."""
 
+from itertools import pairwise
+
 from microtill.bench.chips.base import UartChip
 from microtill.bench.chips.pn532_module import Module
 
@@ -15,6 +17,7 @@ GAP_US = 1_000
 _CHARACTER_US = 10e6 / BAUD
 _BURST = 16  # characters handed over at once on their way to the host
 
+_START = b"\x00\xff"
 _NOISE = b"\x00\x55"
 
 
@@ -60,26 +63,26 @@ class PN532(Module, UartChip):
         now = self.now_us()
         begins = max(now, self._line_free_us)
         self._line_free_us = begins + round(len(data) * _CHARACTER_US)
-        if not self.core.awake:
-            count = self._wakes_at(data)
-            if count is None:
-                self._edges += _rising_edges(data)
+        if self.core.power in ("asleep", "booting"):
+            wakes = self._wakes_at(data)
+            if wakes is None:
                 self._unheard(data)
                 return
-            self.after(begins - now + round(count * _CHARACTER_US), self.core.wake)
-            self._edges = 0
-            data = data[count:]
-            begins += round(count * _CHARACTER_US)
+            if _START not in data[wakes:]:
+                self._unheard(data)
+            self.after(begins - now + round(wakes * _CHARACTER_US), self.core.wake)
+            begins += round(wakes * _CHARACTER_US)
+            data = data[wakes:]
         # Heard is what begins to arrive when the oscillator runs.
         ends = self._line_free_us
         self.after(begins - now, lambda: self._begins(data, begins, ends))
 
     def _wakes_at(self, data: bytes) -> int | None:
         """How many characters it takes until the line has risen often enough; None when they are too few."""
-        edges = self._edges
         for i, character in enumerate(data):
-            edges += _rising_edges(bytes((character,)))
-            if edges >= WAKE_EDGES:
+            self._edges += _rising_edges(character)
+            if self._edges >= WAKE_EDGES:
+                self._edges = 0
                 return i + 1
         return None
 
@@ -89,13 +92,13 @@ class PN532(Module, UartChip):
         if not self.core.awake:
             self._unheard(data)
             return
-        if self._frame and begins_us - self._frame_us > GAP_US:
+        if _START in self._frame and begins_us - self._frame_us > GAP_US:
             self.violated(f"a pause of {begins_us - self._frame_us} µs inside a frame, at most {GAP_US}")
             self._frame.clear()
         self.after(ends_us - begins_us, lambda: self._arrived(data, ends_us))
 
     def _unheard(self, data: bytes) -> None:
-        if b"\x00\xff" in data:
+        if _START in data:
             self.unheard(f"frame sent while {self.core.power}: send 55 55 00 00 00 and wait T_osc_start")
 
     def _arrived(self, data: bytes, when_us: int) -> None:
@@ -110,7 +113,7 @@ class PN532(Module, UartChip):
     def _frame_length(self) -> int:
         """Characters of the frame that begins the buffer, once all are there; what cannot begin one is dropped."""
         have = self._frame
-        at = have.find(b"\x00\xff")
+        at = have.find(_START)
         if at < 0:
             if have.strip(_NOISE):
                 self.violated(f"neither a frame nor a preamble: {bytes(have).hex()}")
@@ -157,12 +160,7 @@ class PN532(Module, UartChip):
             self.core.read()
 
 
-def _rising_edges(data: bytes) -> int:
-    """How often the line rises while these characters pass: start bit, bits from the lowest, stop bit."""
-    edges = 0
-    for character in data:
-        level = 0
-        for bit in [*((character >> i) & 1 for i in range(8)), 1]:
-            edges += bit > level
-            level = bit
-    return edges
+def _rising_edges(character: int) -> int:
+    """How often the line rises while this character passes: start bit, bits from the lowest, stop bit."""
+    levels = [0, *((character >> i) & 1 for i in range(8)), 1]
+    return sum(after > before for before, after in pairwise(levels))

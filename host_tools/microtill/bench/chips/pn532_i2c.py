@@ -26,26 +26,32 @@ class PN532(Module, I2cChip):
     address = 0x24
     fastest_hz = 400_000
 
+    def __init__(self, name: str = "nfc"):
+        super().__init__(name)
+        self._hears = False  # as it was when its address came: what follows in that transfer goes by it
+        self._offers = False
+
     def addressed(self, reading: bool) -> int:
         if not self.alive or self.core.dead or self.core.power in ("off", "booting", "booting and woken"):
             raise Nack
         if self.core.deaf:
             return WEDGED_US
-        if self.core.awake:
+        self._hears = self.core.awake
+        self._offers = self.core.ready
+        if self._hears:
             return STRETCH_US
         self.core.wake()
         return WAKE_STRETCH_US
 
     def write(self, data: bytes) -> int:
-        if not self.core.awake:
-            if data:
-                self.unheard(f"frame sent while {self.core.power}: address it and wait T_osc_start")
+        if data and not self._hears:
+            self.unheard("frame sent while it wakes: address it and wait T_osc_start")
         elif data:
             self.core.receive(data)
         return len(data)
 
     def read(self, length: int) -> bytes:
-        if not self.core.ready:
+        if not self._offers or not self.core.ready:
             if length > 1:
                 self.violated("read before the status byte or IRQ said ready")
             return bytes(length)
