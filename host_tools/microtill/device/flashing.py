@@ -58,6 +58,7 @@ _PSRAM_HEAP = 1 << 20  # a heap this large is not in the chip's own memory
 _HASHED_AT_ONCE = 16
 _TRIES = 8
 _QUICK_SECONDS = 1.5
+_PROMPT_SECONDS = 3.0
 _ERROR_LINE = re.compile(r"[A-Za-z_.]*(Error|Exception|Interrupt)\b.*")
 
 
@@ -463,6 +464,9 @@ def give_prompt(line: Line, unit: Unit, watch: Watch) -> None:
     if unit.state not in ("blank", "trusted"):
         watch.stage("flash.consent")
     line.console.request("repl", timeout=CONSENT_SECONDS)
+    for _ in line.wait(_PROMPT_SECONDS):  # until the app has ended: what is sent before goes to it
+        if line.rest.endswith(">>> "):
+            return
 
 
 def unsettled(unit: Unit) -> str:
