@@ -25,7 +25,7 @@ from till.services.networks import Networks
 from till.services.wifi import Wifi
 from till.storage.journal import Journal
 from till.storage.settings import Settings
-from till.storage.vault import Vault
+from till.storage.vault import SCHEMA, Vault
 from till.ui.counter import Counter
 from till.ui.screen import Screen
 
@@ -97,6 +97,8 @@ class App:
         await self._ending("")
         self._self_test()
         vault = Vault(board.nvs, board.serial_number, board.rng)
+        if vault.schema != SCHEMA:
+            _migrate(vault)
         journal = Journal(board.journal_flash)
         self._clock = Clock(board.rtc, time.time, max(BUILT, journal.last_time))
         self._log.clock = self._clock.now
@@ -259,6 +261,13 @@ def _installed() -> "str | None":
         return None
     at = text.find(_HASH)
     return text[at + len(_HASH) :][:64] if at >= 0 else None
+
+
+def _migrate(vault) -> None:
+    from till.storage.migrations import migrate
+
+    forget("till.storage.migrations")
+    migrate(vault)
 
 
 def _load_trust(vault):

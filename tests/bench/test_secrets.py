@@ -5,13 +5,22 @@ what the virtual card itself says over the air, which is the card's, not the ter
 """
 
 import base64
+import hmac
 import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from microtill.acquirer import issuers
+from microtill.bench.chips.flash import NorFlash
+from microtill.bench.nvs import Nvs
+from microtill.bench.partitions import load
+from microtill.paths import BOARDS
 from microtill.simulator.script import Player, parse
+from microtill.simulator.texts import texts
 from microtill.simulator.world import PASSWORD, World
+from support.typing import type_text
+from support.worlds import until
 
 PANS = (issuers.VISA_PAN, issuers.MASTERCARD_PAN, issuers.UNIONPAY_PAN, issuers.PHONE_PAN, issuers.NO_FUNDS_PAN)
 
@@ -126,3 +135,89 @@ def test_a_whole_run_leaves_no_secret(tmp_path):
     # The last four digits are there: the search looked at what the run wrote.
     assert b"0119" in where["flash.bin"]
     assert any(b"0119" in data for name, data in where.items() if name.startswith("acquirer.db"))
+
+
+def test_a_technicians_day_leaves_no_secret(tmp_path):
+    """Bound by Wi-Fi and activation code typed at the keypad, and asked for all that the console tells."""
+    state = tmp_path / "terminal"
+    with World(state=state) as world:
+        assert world.acquirer
+        serial = world.console.wait_ready()["serial"]
+        number = world.console.send("trust", token=world.acquirer.trust)
+        until(world, "screen.trust")
+        while world.console.poll(number) is None:
+            world.key("OK")
+        until(world, "screen.not_provisioned")
+        world.key("MENU", "2")
+        until(world, "screen.wifi_list")
+        world.key("1")
+        until(world, "screen.wifi_password")
+        type_text(world, PASSWORD)
+        world.key("OK")
+        until(world, "screen.wifi_joined", seconds=120)
+        world.key("OK")
+        until(world, "screen.not_provisioned")
+        code = world.acquirer.new_code(serial)
+        world.key("MENU", "1")
+        until(world, "screen.activation_code")
+        world.key(*code, "OK")
+        until(world, "screen.ticket", seconds=120)
+        while world.shows(*texts("screen.ticket")):
+            world.key("OK")
+        world.wait_at_rest()
+        Player(world, tmp_path, tmp_path).play(parse(RUN[: RUN.index("key 3")]))
+        for do in ("status", "logs", "selftest", "echo", "backup", "key_request"):
+            world.console.request(do)
+        world.bench.reset()
+        world.wait_at_rest()
+        where = {"console": "\n".join(world.bench.console_lines()).encode()}
+        home = Path(world.acquirer.home.path)
+        keys = json.loads((home / "secrets.json").read_text("utf-8"))
+        world.bench.power_cut()
+        held = vault_contents(state)
+        for path in (*state.rglob("*"), *home.glob("*.db*"), *home.glob("*.log")):
+            if path.is_file():
+                where[path.name] = path.read_bytes()
+    wanted = {"Wi-Fi password": forms(PASSWORD.encode()), "activation code": forms(code.encode())}
+    wanted["PAN"] = pan_forms(issuers.VISA_PAN)
+    for name in ("bdk", "pan_key", "token_key"):
+        wanted[name] = forms(bytes.fromhex(keys[name]))
+    wanted["signing key"] = forms(held["device"][1:])
+    # The state of the transaction keys: each of its 32-byte pieces. Zeros are no secret.
+    pieces = {held["dukpt"][at : at + 32] for at in range(len(held["dukpt"]) - 31)}
+    wanted["transaction keys"] = {piece for piece in pieces if len(set(piece)) > 16}
+    assert found(where, wanted) == []
+    assert found({"vault": b"".join(held.values())}, wanted) == [
+        "Wi-Fi password in vault",
+        "signing key in vault",
+        "transaction keys in vault",
+    ], "the search knows what to look for"
+
+
+def vault_contents(state: Path) -> dict[str, bytes]:
+    """The records of the vault in `state`, opened with the root beside them: by code that is not the firmware's."""
+    table = {p.label: p for p in load(BOARDS / "TILL_ESP32S3" / "partitions.csv", 8 << 20)}
+    flash = NorFlash(8 << 20, state / "flash.bin")
+    nvs = Nvs(flash, table["nvs"].offset, table["nvs"].size)
+    unit = b"02005E100001"
+
+    def value(key: str) -> bytes:
+        data = nvs.get("till", key, bytes)
+        assert isinstance(data, bytes)
+        return data
+
+    root = value("/root")
+    domain = b"microtill vault 1"
+    siv = AESSIV(b"".join(hmac.digest(root, domain + unit + bytes([n]), "sha256") for n in (1, 2)))
+
+    def opened(name: str, generation: int, sealed: bytes) -> bytes:
+        return siv.decrypt(sealed, [domain, name.encode(), generation.to_bytes(4, "big"), unit])
+
+    markers = [value(key) for key in ("/marker.0", "/marker.1")]
+    newest = max(markers, key=lambda marker: marker[:4])
+    body = json.loads(opened("/marker", int.from_bytes(newest[:4], "big"), newest[4:]))
+    held = {
+        name: opened(name, generation, value(f"{name}.{slot}")) for name, (generation, slot, _) in body["r"].items()
+    }
+    flash.close()
+    return held

@@ -1,8 +1,12 @@
+import json
 import os
 
 from fake_nvs import FakeNvs, PowerCut
 from till.core.errors import CryptoError, InvalidValue, StorageError, Tampered
-from till.storage.vault import Vault
+from till.crypto.siv import seal
+from till.services.session import Session
+from till.storage.migrations import migrate
+from till.storage.vault import SCHEMA, Vault
 
 
 class Rng:
@@ -166,6 +170,29 @@ def test_tampering_is_found():
     raises(Tampered, vault, FakeNvs(bad))
 
 
+def test_any_byte_of_anything_changed_is_found():
+    """Root, both markers, every record, every byte: none may be another than it was written."""
+    nvs = FakeNvs()
+    v = vault(nvs)
+    for name, data in (
+        ("device", b"key"),
+        ("wifi", b"one"),
+        ("device", b"key 2"),
+        ("wifi", b"two"),
+        ("dukpt", b"d" * 40),
+    ):
+        v.put(name, data)
+    good = dict(nvs.durable)
+    assert len(good) == 1 + 2 + 3
+    for key, value in good.items():
+        for at in range(len(value)):
+            for mask in (1, 0x80, 0xFF):
+                bad = dict(good)
+                bad[key] = value[:at] + bytes([value[at] ^ mask]) + value[at + 1 :]
+                error = raises(Tampered, lambda bad=bad: contents(vault(FakeNvs(bad))))
+                assert error.key == "error.tampered" and error.detail.startswith("vault "), (key, at)
+
+
 def test_a_marker_set_back_is_found():
     nvs = FakeNvs()
     v = vault(nvs)
@@ -262,3 +289,74 @@ def test_a_failing_random_source_seals_nothing():
     nvs = FakeNvs()
     raises(CryptoError, Vault(nvs, "SIM-1", Failing()).put, "device", b"key")
     assert nvs.durable == {} and nvs.pending == []
+
+
+def image_of_schema_1():
+    """What the first released vault wrote for the unit SIM-1: made by that firmware, and kept."""
+    with open("firmware/data/vault-v1.json") as f:
+        return {key: bytes.fromhex(value) for key, value in json.load(f).items()}
+
+
+BEFORE = {
+    "device": b"\1" + b"k" * 32,
+    "session": b'{"offset": 480, "batch": "000042"}',
+    "wifi": b'[["net", "password-1"], ["net2", "password-2"]]',
+}
+
+
+def migrated(v):
+    members = contents(v)
+    session = json.loads(members["session"])
+    return session == {"batch": "000042", "offset": 480, "standing": ""} and members["wifi"] == BEFORE["wifi"]
+
+
+def test_the_vault_of_an_older_firmware_is_migrated():
+    nvs = FakeNvs(image_of_schema_1())
+    v = vault(nvs)
+    assert v.schema == 1 and contents(v) == BEFORE
+    migrate(v)
+    assert v.schema == SCHEMA == 2 and migrated(v) and migrated(vault(nvs)) and vault(nvs).schema == 2
+    assert Session(vault(nvs), "000001", 0).batch == "000042"
+    operations = nvs.operations
+    migrate(vault(nvs))
+    assert nvs.operations == operations, "a second time changes nothing"
+
+
+def test_a_cut_at_every_operation_of_a_migration_leaves_the_old_or_the_new():
+    whole = FakeNvs(image_of_schema_1())
+    migrate(vault(whole))
+    seen = set()
+    for cut_at in range(whole.operations):
+        nvs = FakeNvs(image_of_schema_1(), cut_at)
+        try:
+            migrate(vault(nvs))
+            raise AssertionError("no cut")
+        except PowerCut:
+            for left in nvs.leftovers():
+                v = vault(FakeNvs(left))
+                assert migrated(v) if v.schema == 2 else contents(v) == BEFORE, cut_at
+                seen.add(v.schema)
+                migrate(v)
+                assert migrated(v)
+    assert seen == {1, 2}
+
+
+def test_an_empty_vault_has_todays_schema():
+    v = vault(FakeNvs())
+    assert v.schema == SCHEMA
+    migrate(v)
+    assert v.names() == []
+
+
+def test_the_vault_of_a_newer_firmware_is_refused_in_words_and_left_alone():
+    nvs = FakeNvs()
+    v = vault(nvs)
+    v.put("device", b"key")
+    marker = json.dumps({"v": SCHEMA + 1, "of": "another form"}).encode()
+    sealed = seal(v._key, v._associated("/marker", 2), marker)
+    nvs.set_blob("/marker.0", (2).to_bytes(4, "big") + sealed)
+    nvs.commit()
+    durable = dict(nvs.durable)
+    error = raises(StorageError, vault, nvs)
+    assert error.key == "error.newer" and error.detail == "vault schema 3"
+    assert not isinstance(error, Tampered) and nvs.durable == durable

@@ -50,6 +50,8 @@ async def _menu(counter, payments, settings, wifi_setup) -> None:
 
 def _obstacle(screen, payments) -> str:
     """What stands in the way of the next sale, for the idle screen."""
+    if payments.standing:
+        return screen.text("action." + payments.standing)
     if payments.reversals_pending():
         return screen.text("screen.reversing")
     return ""
@@ -63,15 +65,15 @@ async def show_unseen(counter, payments) -> None:
 
 async def _rest(counter, payments, consent):
     """The key that starts something; None when something else has come up that a person must see first."""
-    counter.screen.idle(payments.merchant["name"], payments.identity.tid, _obstacle(counter.screen, payments))
-    waiting = payments.reversals_pending()
+    obstacle = _obstacle(counter.screen, payments)
+    counter.screen.idle(payments.merchant["name"], payments.identity.tid, obstacle)
     consent.at_rest = True
     try:
         while True:
             key = await counter.key(_WATCH_MS)
             if key == "MENU" or (key and "0" <= key <= "9"):
                 return key
-            if consent.question or payments.has_unseen() or waiting != payments.reversals_pending():
+            if consent.question or payments.has_unseen() or obstacle != _obstacle(counter.screen, payments):
                 return None
     finally:
         consent.at_rest = False

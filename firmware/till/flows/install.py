@@ -20,7 +20,7 @@ async def install(counter, consent, settings, unit) -> None:
     while True:
         screen = counter.screen
         lines = [screen.text("screen.not_provisioned_hint"), screen.text("label.unit") + " " + unit.serial]
-        lines += [screen.text("label.fingerprint") + " " + digits for digits in unit.fingerprints()]
+        lines += [screen.text("screen.trusts_hint", digits=digits) for digits in unit.fingerprints()]
         screen.message("info", screen.text("screen.not_provisioned"), lines, None)
         try:
             if await _wanted(counter, consent, unit) and await _menu(counter, settings, unit):

@@ -39,6 +39,9 @@ async def make_ready(counter, payments) -> None:
     A TillError otherwise: better no sale than one that cannot end well.
     """
     payments.check()
+    if payments.standing:
+        counter.screen.processing("screen.signing_on", "", 0)
+        await payments.sign_on()  # says in words when it is still so
     if payments.reversals_pending():
         counter.screen.processing("screen.reversing", "", 0)
         try:

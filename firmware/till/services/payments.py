@@ -22,7 +22,15 @@ _RETRY_S = (30, 30, 60, 120, 300)
 _LOOK_S = const(3600)
 _NO_ANSWER = ("68", "98")  # the acquirer did not learn the issuer's decision either
 _DECISIONS = (outcome.APPROVED, outcome.DECLINED, outcome.REFUSED)
-_ACTIONS = ("sign_on", "clock", "update", "suspended", "revoked", "call")
+_ACTIONS = ("sign_on", "clock", "update", "suspended", "revoked", "call", "cloned")
+# The acquirer's reasons, beside the action `call`, that mean one thing: this flash, or another copy of it, was set back.
+_COPIED = (
+    "a copied or set-back unit was seen",
+    "counter is below one that was used before",
+    "seq was used by another message",
+    "journal is shorter than it was",
+    "journal is not the one seen before",
+)
 _ORIGINAL = ("seq", "req", "type", "stan", "batch", "time", "amount", "currency")
 
 
@@ -86,6 +94,11 @@ class Payments:
         return self._session.batch
 
     @property
+    def standing(self) -> str:
+        """Why the acquirer refuses whatever we sell (`action.` and this is its text), or ""; over restarts."""
+        return self._session.standing
+
+    @property
     def online(self) -> bool:
         """Whether the connection to the acquirer stands."""
         return self._link.connected
@@ -130,8 +143,18 @@ class Payments:
         return answer.time
 
     def _refusal(self, answer) -> str:
-        action = answer.text("action", 16)
+        action = self._note(answer) or answer.text("action", 16)
         return "action." + action if action in _ACTIONS else "rc.other"
+
+    def _note(self, answer) -> str:
+        """Remember what the acquirer has against this terminal, if it says so. "" when it does not."""
+        standing = answer.text("action", 16)
+        if answer.get("reason") in _COPIED:
+            standing = "cloned"
+        if answer.outcome != outcome.REFUSED or standing not in ("suspended", "revoked", "cloned"):
+            return ""
+        self._session.stand(standing)
+        return standing
 
     # Payments.
 
@@ -205,6 +228,7 @@ class Payments:
                 await asyncio.sleep_ms(self.between_tries_ms)
                 continue
             self._journal.append(records.RESULT, result, self._clock.now())
+            self._note(answer)
             return self.settled(n)
         self._journal.append(records.REVERSING, records.reversing(n, "timeout"), self._clock.now())
         self._due.set()

@@ -57,6 +57,7 @@ class Report:
             members["batch"] = payments.batch
             members["pending"] = payments.reversals_pending()
             members["unseen"] = payments.has_unseen()
+            members["standing"] = payments.standing
             members["version"]["ticket"] = identity.version
         return members
 

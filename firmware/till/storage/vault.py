@@ -17,7 +17,6 @@ from till.crypto.hmac import hmac_sha256
 from till.crypto.siv import open_sealed, seal
 
 _DOMAIN = b"microtill vault 1"
-_SCHEMA = const(1)
 _ROOT = "/root"
 _MARKER = "/marker"  # "/" is in no record's name
 _MARKER_MAX = const(1200)
@@ -28,6 +27,8 @@ _INVALID_LENGTH = const(-0x110C)  # ESP_ERR_NVS_INVALID_LENGTH: longer than the 
 _GENERATION_MAX = const(0x7FFFFFFF)
 
 RECORD_MAX = const(8192)
+# Of what the records hold, all of them together; storage/migrations.py leads from one to the next.
+SCHEMA = const(2)
 
 
 class Vault:
@@ -43,6 +44,7 @@ class Vault:
         self._key = b""
         self._generation = 0
         self._records = {}  # name -> (generation, slot, length)
+        self.schema = SCHEMA  # of what is there; an older one wants to be migrated before anything else
         self._changes = None  # in a transaction: name -> the same, or None for a deleted one
         self._open()
 
@@ -105,12 +107,13 @@ class Vault:
         elif name in self._changes:
             del self._changes[name]
 
-    def commit(self) -> None:
-        """Make the transaction durable."""
+    def commit(self, schema: int = 0) -> None:
+        """Make the transaction durable; with `schema`, what is there has that one from then on."""
         if self._changes is None:
             raise StorageError("vault commit without begin")
         changes = self._changes
-        if not changes:
+        schema = schema or self.schema
+        if not changes and schema == self.schema:
             self._changes = None
             return
         after = dict(self._records)
@@ -125,14 +128,15 @@ class Vault:
             raise StorageError("vault generation")
         # The records must be there before the marker names them.
         self._nvs_commit()
-        body = json.dumps({"v": _SCHEMA, "r": after, "x": gone}, separators=(",", ":")).encode()
+        body = json.dumps({"v": schema, "r": after, "x": gone}, separators=(",", ":")).encode()
         sealed = seal(self._key, self._associated(_MARKER, generation), body)
         if len(sealed) + 4 > _MARKER_MAX:
             raise StorageError("vault marker size")
         self._set(_slot(_MARKER, generation & 1), generation.to_bytes(4, "big") + sealed)
         self._nvs_commit()
-        if self._marker(generation & 1) != (generation, after, gone):
+        if self._marker(generation & 1) != (generation, after, gone, schema):
             raise StorageError("vault marker")
+        self.schema = schema
         self._generation, self._records, self._changes = generation, after, None
         self._sweep(changes, gone)
 
@@ -178,17 +182,15 @@ class Vault:
             raise Tampered("vault root")
         self._derive(root)
         markers = [self._marker(slot) for slot in (0, 1)]
+        if None in [m for m, blob in zip(markers, blobs) if blob]:
+            # NVS keeps a value whole or not at all, so no power cut leaves half a marker.
+            raise Tampered("vault marker")
         best = max([m for m in markers if m] or [None], key=lambda m: m[0] if m else 0)
         if best is None:
-            if blobs != [None, None]:
-                raise Tampered("vault marker")
             return
-        self._generation, self._records, gone = best
-        if None in [m for m, blob in zip(markers, blobs) if blob]:
-            # The other marker is not whole. Cut off while it was written, it left all that the good one names; if
-            # anything is missing, it had been written, and was damaged or set back since.
-            for name in self._records:
-                self.get(name)
+        self._generation, self._records, gone, self.schema = best
+        if self.schema > SCHEMA:
+            raise StorageError("vault schema %d" % self.schema, key="error.newer")
         self._sweep(self._records, gone)
 
     def _derive(self, root) -> None:
@@ -203,7 +205,7 @@ class Vault:
         self._derive(root)
 
     def _marker(self, slot: int) -> "tuple | None":
-        """`(generation, records, names gone)` of the marker in that slot, or None when there is no whole one."""
+        """`(generation, records, names gone, schema)` of the marker in that slot; None: there is none that opens."""
         blob = self._read(_slot(_MARKER, slot), _MARKER_MAX)
         if blob is None or len(blob) < 4:
             return None
@@ -214,9 +216,12 @@ class Vault:
             body = json.loads(self._unseal(_MARKER, generation, blob[4:]))
         except Tampered:
             return None
-        if body.get("v") != _SCHEMA:
-            raise StorageError("vault of a newer firmware")
-        return generation, {name: tuple(entry) for name, entry in body["r"].items()}, body["x"]
+        schema = body.get("v")
+        if not isinstance(schema, int) or schema < 1:
+            return None
+        if schema > SCHEMA:  # what else it says may have another form
+            return generation, {}, [], schema
+        return generation, {name: tuple(entry) for name, entry in body["r"].items()}, body["x"], schema
 
     def _sweep(self, names, gone) -> None:
         """Erase what no longer counts: the other slot of `names`, and both of those `gone`."""

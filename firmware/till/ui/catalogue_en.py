@@ -144,6 +144,7 @@ wifi_list Wi-Fi *locked
 activating Fetching the ticket
 date Today's date
 date_hint Eight digits: year, month, day
+trusts_hint Trusts {digits}
 """,
     # Menu items.
     "menu": """
@@ -256,6 +257,7 @@ activation No ticket was given|Call acquirer
 no_trust No acquirer trusted|Connect a computer
 ticket_expired Ticket has expired|Ask for a new one
 ticket_old Ticket is not newer|Ask for a new one
+newer Data of a newer firmware|Update it
 """,
     # Why the acquirer was not reached, or its answer not taken.
     "reason": """

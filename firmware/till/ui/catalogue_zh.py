@@ -140,6 +140,7 @@ wifi_list 无线网络 *加密
 activating 正在取绑定文件
 date 今天的日期
 date_hint 年月日共 8 位数字
+trusts_hint 信任指纹 {digits}
 """,
     # Menu items.
     "menu": """
@@ -252,6 +253,7 @@ activation 收单行未给绑定文件|请联系收单行
 no_trust 还没有信任收单行|请先连接电脑
 ticket_expired 绑定文件已过期|请重新申请
 ticket_old 绑定文件版本不新|请重新申请
+newer 数据属于更新的固件|请升级固件
 """,
     # Why the acquirer was not reached, or its answer not taken.
     "reason": """

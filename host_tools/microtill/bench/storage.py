@@ -163,6 +163,8 @@ class Storage:
 
     def _nvs_open(self, _obj: int, data: memoryview) -> Answer:
         name = bytes(data).decode()
+        if not self._namespaces:
+            self.nvs.reload()  # the firmware has just started; the file may have been changed while the power was off
         if name not in self._namespaces:
             self._namespaces.append(name)
         return self._namespaces.index(name), b""

@@ -1,0 +1,186 @@
+"""A terminal's life after its first ticket: renewed, moved, suspended, revoked, copied."""
+
+import base64
+import json
+import shutil
+
+import pytest
+from microtill.acquirer import jose
+from microtill.acquirer.process import DEMO_MID, AcquirerProcess
+from microtill.device.console import ConsoleError
+from microtill.device.provisioning import Acquirer
+from microtill.simulator.texts import texts
+from microtill.simulator.world import World
+from support.terminal import Https
+from support.worlds import key_amount, sell, until
+
+
+def desk(acquirer: AcquirerProcess) -> Acquirer:
+    home = acquirer.home
+    return Acquirer(
+        f"https://127.0.0.1:{acquirer.port}", home.ca.certificate_pem.decode(), acquirer.session, home.config.hosts[0]
+    )
+
+
+def take(world: World, ticket: str) -> None:
+    """Deliver a ticket and agree to it at the keypad; the terminal starts anew with it."""
+    number = world.console.send("ticket", token=ticket)
+    until(world, "screen.ticket")
+    resets = len(world.bench.state()["resets"])
+    while world.console.poll(number) is None:
+        world.key("OK")
+    world.bench.wait(lambda: len(world.bench.state()["resets"]) > resets, "the restart")
+    world.wait_at_rest()
+
+
+def why_not(world: World, ticket: str) -> str:
+    with pytest.raises(ConsoleError) as e:
+        world.console.request("ticket", token=ticket)
+    return e.value.error
+
+
+@pytest.fixture
+def own():
+    """A terminal and an acquirer of their own: what happens to them is for ever."""
+    with AcquirerProcess() as acquirer, World(acquirer=acquirer) as world:
+        world.provision()
+        world.wait_at_rest()
+        yield world
+        assert world.bench.violations() == []
+
+
+def test_a_terminal_is_renewed_by_a_higher_version_only(own):
+    office = desk(own.acquirer)
+    first = own.console.request("status")["version"]["ticket"]
+    sell(own)
+    request = own.console.request("key_request")["token"]
+    ticket = office.ticket(request, own.acquirer.tid)
+    take(own, ticket)  # sales are open, and stay so: it is the same terminal
+    assert own.console.request("status")["version"]["ticket"] == first + 1
+    assert own.console.request("status")["open_batch"] is True
+    assert why_not(own, ticket) == "error.ticket", "its key request is spent"
+    sell(own)
+
+
+def test_a_terminal_with_open_sales_is_not_moved(own):
+    own.acquirer.add_merchant("898210154110078", "另一商户")
+    own.acquirer.add_terminal("50000002", "898210154110078")
+    sell(own)
+    request = own.console.request("key_request", new_key=True)["token"]
+    status, answer = ask_ticket(own.acquirer, {"keyreq": request, "tid": "50000002", "mode": "move"})
+    assert (status, answer["code"]) == (409, "not_settled")
+    # Nor if the acquirer did not mind: the terminal knows what it has sold.
+    status, answer = ask_ticket(own.acquirer, {"keyreq": request, "tid": own.acquirer.tid})
+    assert status == 200, answer
+    assert why_not(own, elsewhere(own.acquirer, answer["ticket"])) == "error.unsettled"
+    assert own.console.request("status")["tid"] == own.acquirer.tid
+
+
+def elsewhere(acquirer: AcquirerProcess, ticket: str) -> str:
+    """The same ticket for another merchant's terminal, signed with the acquirer's own key."""
+    home = acquirer.home
+    payload = json.loads(base64.urlsafe_b64decode(ticket.split(".")[1] + "=="))
+    payload |= {"mid": "898210154110078", "tid": "50000002", "version": 1, "mode": "new"}
+    return jose.sign_es256(jose.compact(payload), "mt-ticket", home.provisioning_kid, home.provisioning)
+
+
+def test_an_empty_terminal_becomes_another_merchants(own):
+    own.acquirer.add_merchant("898210154110078", "另一商户")
+    own.acquirer.add_terminal("50000002", "898210154110078")
+    assert own.console.request("status")["mid"].startswith(DEMO_MID[:3])
+    request = own.console.request("key_request", new_key=True)["token"]
+    status, answer = ask_ticket(own.acquirer, {"keyreq": request, "tid": "50000002", "mode": "move"})
+    assert status == 200, answer
+    take(own, answer["ticket"])
+    after = own.console.request("status")
+    assert (after["tid"], after["merchant"]) == ("50000002", "另一商户")
+    sell(own)
+
+
+def ask_ticket(acquirer: AcquirerProcess, body: dict) -> tuple[int, dict]:
+    https = Https(acquirer.port, acquirer.ca_der)
+    headers = {"Authorization": f"Bearer {acquirer.session}", "Content-Type": "application/json"}
+    try:
+        status, _, answer = https.request("POST", "/v1/tickets", json.dumps(body).encode(), headers)
+    finally:
+        https.close()
+    return status, json.loads(answer)
+
+
+def test_a_suspension_is_kept_over_a_restart_until_a_sign_on_says_otherwise(own):
+    own.acquirer.suspend()
+    key_amount(own, "9")
+    own.bench.tap("visa")
+    until(own, "outcome.refused", "action.suspended")
+    own.bench.remove()
+    own.key("OK")
+    until(own, "screen.idle", "action.suspended")
+    own.bench.wifi(False)
+    own.bench.power_cut()
+    own.bench.power_on()
+    until(own, "screen.idle", "action.suspended")
+    assert own.console.wait_ready()["standing"] == "suspended"
+    own.acquirer.resume()
+    own.bench.wifi(True)
+    own.bench.wait(lambda: own.console.request("status")["standing"] == "", "the sign-on", 60)
+    until(own, "screen.idle", "status.online")
+    assert not own.shows(*texts("action.suspended"))
+    sell(own)
+
+
+def test_while_it_is_suspended_a_sale_asks_the_acquirer_first_and_no_card(own):
+    own.acquirer.suspend()
+    own.key("MENU", "1")
+    until(own, "action.suspended")
+    own.key("OK")
+    until(own, "screen.idle", "action.suspended")
+    before = own.acquirer.sales()
+    own.key("9", "OK")
+    until(own, "action.suspended", "footer.ok")
+    assert not own.shows(*texts("screen.present"))
+    own.key("OK")
+    until(own, "screen.idle")
+    assert own.acquirer.sales() == before
+    own.acquirer.resume()
+    sell(own)
+
+
+def test_a_revoked_terminal_says_so_after_a_restart(own):
+    own.acquirer.revoke()
+    own.key("MENU", "1")
+    until(own, "action.revoked")
+    own.key("OK")
+    own.bench.power_cut()
+    own.bench.power_on()
+    until(own, "screen.idle", "action.revoked")
+    assert own.console.wait_ready()["standing"] == "revoked"
+
+
+def test_old_flash_put_back_is_found_by_the_acquirer_and_said_on_the_panel(tmp_path):
+    with AcquirerProcess() as acquirer:
+        with World(acquirer=acquirer, state=tmp_path / "a") as world:
+            world.provision()
+            world.wait_at_rest()
+            sell(world)
+            world.bench.power_cut()
+            shutil.copytree(tmp_path / "a", tmp_path / "b")
+            world.bench.power_on()
+            world.wait_at_rest()
+            sell(world)
+            sell(world)
+        with World(acquirer=acquirer, state=tmp_path / "b") as copy:
+            before = acquirer.sales()["amount"]
+            copy.wait_at_rest()
+            key_amount(copy, "9")
+            copy.bench.tap("mastercard")
+            until(copy, "outcome.refused", "action.call")
+            copy.bench.remove()
+            copy.key("OK")
+            until(copy, "screen.idle", "action.cloned")
+            assert copy.console.request("status")["standing"] == "cloned"
+            copy.key("9", "OK")
+            until(copy, "action.cloned", "footer.ok", seconds=60)
+            copy.key("OK")
+            assert acquirer.sales()["amount"] == before
+            alarms = {alarm["kind"] for alarm in acquirer.events(alarms=True)}
+            assert alarms & {"cloned", "seq_reused"}, alarms
