@@ -23,7 +23,7 @@ _LOOK_S = const(3600)
 _NO_ANSWER = ("68", "98")  # the acquirer did not learn the issuer's decision either
 _DECISIONS = (outcome.APPROVED, outcome.DECLINED, outcome.REFUSED)
 _ACTIONS = ("sign_on", "clock", "update", "suspended", "revoked", "call", "cloned")
-# The acquirer's reasons, beside the action `call`, that mean one thing: this flash, or another copy of it, was set back.
+# The acquirer's reasons, beside action `call`, that mean one thing: this flash, or another copy of it, was set back.
 _COPIED = (
     "a copied or set-back unit was seen",
     "counter is below one that was used before",
