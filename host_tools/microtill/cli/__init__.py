@@ -21,6 +21,11 @@ COMMANDS = {
     "sim": "microtill.cli.sim:sim",
     "acquirer": "microtill.cli.acquirer:app",
     "image": "microtill.cli.image:image",
+    "ports": "microtill.cli.ports:ports",
+    "status": "microtill.cli.status:status",
+    "doctor": "microtill.cli.doctor:doctor",
+    "logs": "microtill.cli.logs:logs",
+    "label": "microtill.cli.label:label",
     "flash": "microtill.cli.flash:flash",
     "wipe": "microtill.cli.wipe:wipe",
 }
@@ -32,21 +37,20 @@ class _Loaded(dict):
     """Commands by name, each imported when it is first asked for."""
 
     def __missing__(self, name: str):
-        if name not in COMMANDS:
+        found = self.get(name)
+        if found is None:
             raise KeyError(name)
-        try:
-            self[name] = _load(name)
-        except ModuleNotFoundError as e:
-            if e.name not in _POSIX_ONLY:
-                raise
-            raise KeyError(name) from e
-        return self[name]
+        return found
 
     def get(self, key, default=None):
-        try:
-            return self[key]
-        except KeyError:
-            return default
+        """The command; `default` when there is none, or none on this system."""
+        if key not in self and key in COMMANDS:
+            try:
+                self[key] = _load(key)
+            except ModuleNotFoundError as e:
+                if e.name not in _POSIX_ONLY:
+                    raise
+        return super().get(key, default)
 
     def keys(self):
         """All names: what a mistyped one is compared with."""
@@ -61,7 +65,7 @@ class _Commands(TyperGroup):
         self.commands = _Loaded()
 
     def list_commands(self, ctx) -> list[str]:
-        return [name for name in COMMANDS if name in self.commands or self.commands.get(name)]
+        return [name for name in COMMANDS if self.commands.get(name)]
 
 
 def _load(name: str):

@@ -46,7 +46,7 @@ def complete_port(incomplete: str) -> list[tuple[str, str]]:
 
 PortOption = Annotated[
     str | None,
-    typer.Option("--port", "-p", envvar="MICROTILL_PORT", help=t("option.port"), autocompletion=complete_port),
+    typer.Option("--port", "-p", help=t("option.port"), autocompletion=complete_port),
 ]
 AllOption = Annotated[bool, typer.Option("--all", "-a", help=t("option.all"))]
 JsonOption = Annotated[bool, typer.Option("--json", help=t("option.json"))]
@@ -67,6 +67,11 @@ class Output:
         if not self.as_json:
             self.console.print(Text(text, style), soft_wrap=True)
 
+    def print(self, text: Text) -> None:
+        """A line for people, with styles."""
+        if not self.as_json:
+            self.console.print(text, soft_wrap=True)
+
     def warn(self, text: str) -> None:
         """A line that is no result, on the error stream; programs see it too."""
         self.errors.print(Text(text, "yellow"), soft_wrap=True)
@@ -74,13 +79,25 @@ class Output:
     def table(self, table: Table) -> None:
         """A table for people."""
         if not self.as_json:
-            self.console.print(table)
+            with self.console.capture() as drawn:
+                self.console.print(table)
+            lines = (line.rstrip() for line in drawn.get().splitlines())
+            self.console.file.write("".join(f"{line}\n" for line in lines))
 
     def result(self, value: Any) -> None:
         """The result for programs: one JSON value, once."""
         if self.as_json:
             sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
             sys.stdout.flush()
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """Says `text` while the body runs, where somebody watches."""
+        if self.as_json or not self.errors.is_terminal:
+            yield
+            return
+        with self.errors.status(text):
+            yield
 
     @contextmanager
     def progress(self) -> Iterator["Bars"]:
@@ -160,7 +177,7 @@ def tell(out: Output, error: DeviceError, name: str = "") -> None:
     said.append(error.what, "red")
     out.errors.print(said, soft_wrap=True)
     if error.next:
-        out.errors.print(Text(f"{t('say.next')}: {error.next}"), soft_wrap=True)
+        out.errors.print(Text(t("say.next", step=error.next)), soft_wrap=True)
 
 
 def problem(error: DeviceError) -> dict[str, Any]:
@@ -179,8 +196,13 @@ def on_each(
         except DeviceError as e:
             return e
 
-    with ThreadPoolExecutor(min(at_once, max(len(items), 1))) as pool:
-        return list(zip(items, pool.map(one, items), strict=True))
+    return list(zip(items, all_at_once(one, items, at_once), strict=True))
+
+
+def all_at_once(work: Callable[[ports.Port], _T], items: Sequence[ports.Port], most: int = _PARALLEL) -> list[_T]:
+    """`work` on every port, `most` of them at once; in the order of `items`."""
+    with ThreadPoolExecutor(min(most, max(len(items), 1))) as pool:
+        return list(pool.map(work, items))
 
 
 def end(results: Sequence[tuple[ports.Port, object]]) -> None:
@@ -188,6 +210,11 @@ def end(results: Sequence[tuple[ports.Port, object]]) -> None:
     for _, result in results:
         if isinstance(result, DeviceError):
             raise typer.Exit(result.exit_code)
+
+
+def state(name: str) -> str:
+    """A terminal's state for people."""
+    return t(f"state.{name}") if f"state.{name}" in texts.TEXTS else name
 
 
 def grid(*headings: str) -> Table:

@@ -18,8 +18,7 @@ STARTING_SECONDS = 15.0
 _ASK_AGAIN = 0.5
 _PROMPT_SECONDS = 1.5
 
-_BANNER = re.compile(r"MicroPython v\S+ on \S+; (.*)")
-_VERSION = re.compile(r"MicroPython (v\S+)")
+_BANNER = re.compile(r"MicroPython (\S+) on \S+; (.*)")
 # What the ROM and the second-stage boot loader of an ESP32 print.
 _STARTING = re.compile(r"ESP-ROM:|^ets [A-Z][a-z]{2} |^rst:0x|MPY: soft reboot")
 _BARE = re.compile(r"invalid header: 0xffffffff|waiting for download|flash read err|No bootable app partitions", re.I)
@@ -133,6 +132,5 @@ def _banner(line: Line, since: int) -> str:
     for _ in line.wait(_PROMPT_SECONDS):
         for text in line.follow(since)[0]:
             if found := _BANNER.search(text):
-                version = _VERSION.search(text)
-                return clean(f"MicroPython {version[1] if version else ''}, {found[1]}")
+                return clean(f"MicroPython {found[1]}, {found[2]}")
     return ""

@@ -180,6 +180,11 @@ texts.add(
         ),
         "terminal.action.suspended": _told("收单行已停用本终端", "the acquirer has suspended this terminal", _CALL),
         "terminal.action.revoked": _told("收单行已吊销本终端", "the acquirer has revoked this terminal", _CALL),
+        "terminal.action.cloned": (
+            "收单行认为本机是复制品，或旧数据被放回|停用本机，联系收单行换发",
+            "the acquirer takes this unit for a copy, or for one with old data put back|take it out of use and have "
+            "the acquirer replace it",
+        ),
         "terminal.action.call": _told("收单行要求联系", "the acquirer wants to be called", _CALL),
         "terminal.rc.other": _told("收单行不接受", "the acquirer does not accept it", _CALL),
     }

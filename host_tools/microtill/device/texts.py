@@ -171,7 +171,17 @@ add(
         "option.json": ("输出 JSON", "print JSON"),
         "option.dry_run": ("只说会做什么，什么也不改", "say what would be done, and change nothing"),
         "option.language": ("消息的语言：zh 或 en", "language of the messages: zh or en"),
-        "say.next": ("下一步", "Next"),
+        "column.port": ("端口", "Port"),
+        "column.serial": ("序列号", "Serial"),
+        "column.state": ("状态", "State"),
+        "column.tid": ("终端号", "Terminal"),
+        "column.mid": ("商户号", "Merchant ID"),
+        "column.fw": ("固件", "Firmware"),
+        "state.blank": ("空白", "blank"),
+        "state.trusted": ("待绑定", "no merchant"),
+        "state.provisioned": ("已绑定", "provisioned"),
+        "state.fault": ("故障", "fault"),
+        "say.next": ("下一步：{step}", "Next: {step}"),
         "say.interrupted": ("已中断", "interrupted"),
     }
 )
