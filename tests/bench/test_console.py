@@ -168,7 +168,12 @@ def test_a_wipe_wants_the_right_words_and_consent(world):
     assert refused(world, "wipe") == "error.invalid_value"
     assert refused(world, "wipe", words="wipe another") == "error.invalid_value"
     assert refused(world, "wipe", words=f"wipe {serial}") == "error.unsettled"
-    number = ask(world, "wipe", "screen.wipe", "CANCEL", words=f"wipe {serial} and lose its sales")
+    number = world.console.send("wipe", words=f"wipe {serial} and lose its sales")
+    until(world, "screen.wipe")
+    rows = world.read_screen()
+    sales = next(rows[n + 1] for n, row in enumerate(rows) if row in texts("label.unsettled"))
+    assert int(sales) == world.console.request("status")["unsent"] + world.acquirer.sales()["approved"]
+    world.key("CANCEL")
     with pytest.raises(ConsoleError) as e:
         world.console.answer(number)
     assert e.value.error == "error.cancelled"

@@ -152,7 +152,7 @@ def test_provisioning_cut_off_anywhere(part, record_property):
     with AcquirerProcess() as acquirer:
         for n in itertools.count(1 + part, PARTS):
             acquirer.tid = acquirer.add_terminal(str(20000000 + n))["tid"]
-            with World(acquirer=acquirer) as world:
+            with World(acquirer=acquirer, unique_id=f"02005e{n:06x}") as world:
                 world.console = Console(world.bench.console_write, lambda: console_lines(world))
                 world.bench.power_cut(after=n)
                 try:

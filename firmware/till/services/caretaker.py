@@ -1,6 +1,7 @@
 """Taking a terminal out of service: a wipe, or MicroPython's own prompt. Loaded when it is asked for."""
 
 from till.core.errors import InvalidValue, TillError
+from till.storage.records import MONEY, RESULT, SETTLED
 
 
 class Caretaker:
@@ -39,5 +40,12 @@ class Caretaker:
             return
         rows = [("label.merchant", self._owner), ("label.unit", self._serial)]
         if unsettled:
-            rows.append(("label.unsettled", str(len(self._journal.open_intents()))))
+            rows.append(("label.unsettled", str(self._sales())))
         await self._consent.ask(title_key, rows)
+
+    def _sales(self) -> int:
+        """How many payments would be lost: those that are open, and the approved ones since the last settlement."""
+        approved = 0
+        for record in self._journal.records(1, (RESULT, SETTLED)):
+            approved = 0 if record.kind == SETTLED else approved + (record.flags & MONEY)
+        return approved + len(self._journal.open_intents())

@@ -135,10 +135,10 @@ erase_keys_hint It can sell again only when bound to a merchant again
 echo_ok Line is good
 no_records No records
 please_wait Please wait
-service Give it to service?
+service Service it?
 serviced In service
 serviced_hint A computer has it. Restart it to sell
-wipe Erase everything?
+wipe Erase it all?
 wiping Erasing, keep power on
 wifi_list Wi-Fi *locked
 activating Fetching the ticket

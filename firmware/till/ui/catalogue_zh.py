@@ -131,10 +131,10 @@ erase_keys_hint 清除后必须重新绑定商户才能收款
 echo_ok 通讯正常
 no_records 没有记录
 please_wait 请稍候
-service 停止收款并维护？
+service 停用并维护？
 serviced 维护中
 serviced_hint 由电脑控制，重启后恢复
-wipe 清除本机全部数据
+wipe 清除全部数据？
 wiping 正在清除，请勿断电
 wifi_list 无线网络 *加密
 activating 正在取绑定文件

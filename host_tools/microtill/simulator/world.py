@@ -21,7 +21,8 @@ class World:
 
     `acquirer=False`: a terminal alone; one that runs already is used and left running. `state`: folder of the
     terminal's flash (None: forgotten at the end). `data_dir`: the acquirer's (None: a fresh one with the demo
-    merchant). `heap`: the terminal's, bytes beside the image. `serial`: as `Bench`'s. The cards belong
+    merchant). `heap`: the terminal's, bytes beside the image. `unique_id`: of its
+    microcontroller, 12 hex digits. `serial`: as `Bench`'s. The cards belong
     to the acquirer's test issuers: their counters are kept beside its database.
     """
 
@@ -35,6 +36,7 @@ class World:
         speed: float = 1.0,
         image: Path | None = None,
         heap: int | None = None,
+        unique_id: str = "02005e100001",
         serial: bool | Path = False,
     ):
         self.acquirer: AcquirerProcess | None = acquirer if isinstance(acquirer, AcquirerProcess) else None
@@ -51,6 +53,7 @@ class World:
                 hosts=self.acquirer.hosts if self.acquirer else {},
                 access_points=[{"ssid": NETWORK, "password": PASSWORD}],
                 heap=heap,
+                unique_id=unique_id,
                 serial=serial,
                 cards=self.acquirer.home.path / "cards.json" if self.acquirer else None,
             )
