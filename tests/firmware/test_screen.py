@@ -158,7 +158,7 @@ def test_unknown_outcomes_links_kinds_and_panels_are_refused():
         lambda: screen.result("perhaps"),
         lambda: screen.message("loud", "x"),
         lambda: screen.message("info", "x", (), "footer.perhaps"),
-        lambda: Screen(Display(128, 64)),
+        lambda: Screen(Display(160, 128)),
     ):
         try:
             wrong()
@@ -190,3 +190,10 @@ def test_memory_does_not_grow():
     gc.collect()
     # The collector takes any word on the stack for a pointer, so one catalogue may live on; a leak would be a hundred.
     assert gc.mem_alloc() - before < 20_000, gc.mem_alloc() - before
+
+
+def test_nothing_for_mono_panels_is_loaded():
+    import sys
+
+    make()
+    assert not [name for name in sys.modules if name.endswith("_mono")]

@@ -14,7 +14,7 @@ from pathlib import Path
 from microtill.paths import BUILD
 from PIL import Image, ImageChops
 
-from tests.ui.panel import HEIGHT, WIDTH, frames
+from tests.ui.panel import SIZES, frames
 
 GOLDEN = Path(__file__).parent / "golden"
 PAGE = BUILD / "golden.html"
@@ -27,19 +27,19 @@ figcaption{margin-bottom:4px}img{image-rendering:pixelated;border:1px solid #8a9
 """
 
 
-def image(frame: bytes) -> Image.Image:
-    return Image.frombytes("RGB", (WIDTH, HEIGHT), frame)
+def folder(language: str, panel: str = "colour") -> Path:
+    return GOLDEN / language if panel == "colour" else GOLDEN / panel / language
 
 
-def golden(language: str, name: str) -> Image.Image | None:
-    path = GOLDEN / language / f"{name}.png"
+def golden(language: str, name: str, panel: str = "colour") -> Image.Image | None:
+    path = folder(language, panel) / f"{name}.png"
     return Image.open(path).convert("RGB") if path.exists() else None
 
 
-def compare(language: str) -> Iterator[tuple[str, Image.Image | None, Image.Image]]:
+def compare(language: str, panel: str = "colour") -> Iterator[tuple[str, Image.Image | None, Image.Image]]:
     """`(name, old, new)` of each screen; `old` None where there is no golden one."""
-    for name, frame, _ in frames(language):
-        yield name, golden(language, name), image(frame)
+    for name, frame, _ in frames(language, panel=panel):
+        yield name, golden(language, name, panel), Image.frombytes("RGB", SIZES[panel], frame)
 
 
 def same(old: Image.Image | None, new: Image.Image) -> bool:
@@ -49,14 +49,14 @@ def same(old: Image.Image | None, new: Image.Image) -> bool:
 def _inline(picture: Image.Image) -> str:
     out = io.BytesIO()
     picture.save(out, "PNG")
-    return f'<img width="{WIDTH}" src="data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}">'
+    return f'<img width="240" src="data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}">'
 
 
-def page(found: dict[str, list[tuple[str, Image.Image | None, Image.Image]]]) -> str:
+def page(found: dict[tuple[str, str], list[tuple[str, Image.Image | None, Image.Image]]]) -> str:
     """Old beside new beside what differs; unchanged screens once."""
     parts = [_HEAD]
-    for language, screens in found.items():
-        parts.append(f"<h2>{language}</h2>")
+    for (panel, language), screens in found.items():
+        parts.append(f"<h2>{panel}, {language}</h2>")
         for name, old, new in sorted(screens, key=lambda s: same(s[1], s[2])):
             if same(old, new):
                 parts.append(f"<figure><figcaption>{html.escape(name)}</figcaption>{_inline(new)}</figure>")
@@ -74,21 +74,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.ui.golden", description=__doc__)
     parser.add_argument("--record", action="store_true", help="make the golden screens anew")
     record = parser.parse_args().record
-    found = {language: list(compare(language)) for language in LANGUAGES}
+    found = {(panel, language): list(compare(language, panel)) for panel in SIZES for language in LANGUAGES}
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(found), "utf-8")
     changed = [
-        f"{language}/{n}" for language, screens in found.items() for n, old, new in screens if not same(old, new)
+        f"{folder(language, panel).relative_to(GOLDEN)}/{name}"
+        for (panel, language), screens in found.items()
+        for name, old, new in screens
+        if not same(old, new)
     ]
     if record:
-        for language, screens in found.items():
-            folder = GOLDEN / language
-            folder.mkdir(parents=True, exist_ok=True)
-            for stale in set(folder.glob("*.png")) - {folder / f"{name}.png" for name, _, _ in screens}:
+        for (panel, language), screens in found.items():
+            kept = folder(language, panel)
+            kept.mkdir(parents=True, exist_ok=True)
+            for stale in set(kept.glob("*.png")) - {kept / f"{name}.png" for name, _, _ in screens}:
                 stale.unlink()
             for name, old, new in screens:
                 if not same(old, new):
-                    new.save(folder / f"{name}.png", optimize=True)
+                    new.save(kept / f"{name}.png", optimize=True)
     print(f"{len(changed)} {'recorded' if record else 'changed'}: {' '.join(changed) or 'none'}")
     print(f"see {PAGE}")
     return 0 if record or not changed else 1

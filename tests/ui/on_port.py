@@ -1,10 +1,9 @@
 # Runs on the MicroPython Unix port: draws screens with the real driver and writes what goes over the bus to stdout.
-# Arguments: the screens file, the language. A record is (kind, us, length, data), little-endian.
+# Arguments: the screens file, the language, the panel. A record is (kind, us, length, data), little-endian.
 import struct
 import sys
 import time
 
-from till.drivers.st7789 import ST7789
 from till.ui.screen import Screen
 
 WRITE, PIN, MARK = 1, 2, 3
@@ -20,6 +19,12 @@ class Bus:
     def write(self, data):
         _record(WRITE, data)
 
+    def writeto(self, _address, data):
+        _record(WRITE, data)
+
+    def writevto(self, _address, vector):
+        _record(WRITE, b"".join([bytes(part) for part in vector]))
+
 
 def pin(name):
     return lambda level: _record(PIN, bytes((level,)) + name)
@@ -28,10 +33,27 @@ def pin(name):
 scope = {}
 with open(sys.argv[1]) as source:
     exec(source.read(), scope)
-display = ST7789(Bus(), pin(b"DC"), pin(b"CS"), pin(b"RST"), pin(b"BLK"))
+if sys.argv[3] == "mono":
+    from till.drivers.ssd1306 import SSD1306
+
+    display = SSD1306(Bus())
+else:
+    from till.drivers.st7789 import ST7789
+
+    display = ST7789(Bus(), pin(b"DC"), pin(b"CS"), pin(b"RST"), pin(b"BLK"))
 _record(MARK, b"")
 screen = Screen(display, sys.argv[2])
 for name, draw in scope["SCREENS"]:
     draw(screen)
     _record(MARK, name.encode())
+    if sys.argv[3] == "mono":
+        first = bytes(display.buffer)
+        page = 2
+        while page < 6:
+            for _ in range(4):  # as long as a page stands
+                screen.status(*screen._status)
+            if display.buffer == first:
+                break
+            _record(MARK, b"%s-%d" % (name.encode(), page))
+            page += 1
 screen.close()

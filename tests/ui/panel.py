@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from microtill.bench.chips.base import SpiSettings
+from microtill.bench.chips.ssd1306 import SSD1306
 from microtill.bench.chips.st7789 import ST7789
 from microtill.paths import FIRMWARE, micropython
 
@@ -14,14 +15,20 @@ from tests.support.seam import ManualSeam
 
 HERE = Path(__file__).parent
 WIDTH, HEIGHT = 240, 320
+SIZES = {"colour": (WIDTH, HEIGHT), "mono": (128, 64)}
 _WRITE, _PIN, _MARK = 1, 2, 3
 _BUS = SpiSettings(40_000_000, 0, 0, False)
 
 
-def frames(language: str, screens: Path = HERE / "screens.py") -> Iterator[tuple[str, bytes, int]]:
-    """`(name, RGB frame, bytes sent for it)` of each screen, in order; a broken datasheet rule is an AssertionError."""
+def frames(
+    language: str, screens: Path = HERE / "screens.py", panel: str = "colour"
+) -> Iterator[tuple[str, bytes, int]]:
+    """`(name, RGB frame, bytes sent for it)` of each screen, in order; a broken datasheet rule is an AssertionError.
+
+    A screen of several pages is `name`, `name-2` …
+    """
     done = subprocess.run(
-        [micropython(), "-X", "heapsize=256K", str(HERE / "on_port.py"), str(screens), language],
+        [micropython(), "-X", "heapsize=256K", str(HERE / "on_port.py"), str(screens), language, panel],
         capture_output=True,
         timeout=60,
         env=dict(os.environ, MICROPYPATH=f"{FIRMWARE}:.frozen"),
@@ -29,7 +36,7 @@ def frames(language: str, screens: Path = HERE / "screens.py") -> Iterator[tuple
     if done.returncode:
         raise RuntimeError(done.stderr.decode("utf-8", "replace") + done.stdout[-2000:].decode("utf-8", "replace"))
     seam = ManualSeam()
-    chip = ST7789()
+    chip = SSD1306() if panel == "mono" else ST7789()
     chip.attach(seam)
     chip.power_on()
     stream, at, last, sent = done.stdout, 0, None, 0
@@ -41,7 +48,10 @@ def frames(language: str, screens: Path = HERE / "screens.py") -> Iterator[tuple
         last = us
         if kind == _WRITE:
             sent += length
-            chip.transfer(memoryview(data), _BUS, False)
+            if isinstance(chip, SSD1306):
+                chip.write(data)
+            else:
+                chip.transfer(memoryview(data), _BUS, False)
         elif kind == _PIN:
             chip.pin_changed(data[1:].decode(), data[0])
         elif kind == _MARK:

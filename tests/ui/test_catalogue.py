@@ -29,7 +29,10 @@ def load(language: str) -> dict[str, str]:
     return texts
 
 
-TEXTS = {language: load(language) for language in LANGUAGES}
+LOADED = {language: load(language) for language in LANGUAGES}
+# Words of small panels, in place of the entries they are named for: each language has its own that are too long.
+MONO = {language: {k[5:]: text for k, text in LOADED[language].items() if k.startswith("mono.")} for language in LOADED}
+TEXTS = {language: {k: text for k, text in LOADED[language].items() if k[:5] != "mono."} for language in LOADED}
 
 
 def columns(text: str) -> int:
@@ -55,11 +58,14 @@ def test_the_catalogues_have_the_same_keys():
 def test_both_languages_fill_in_the_same_names():
     for key, text in TEXTS["zh"].items():
         assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", TEXTS["en"][key])), key
+    for language in LANGUAGES:
+        for key, text in MONO[language].items():
+            assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", TEXTS[language][key])), key
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_character_has_a_glyph(language):
-    missing = {c for text in TEXTS[language].values() for c in text if c != "\n" and ord(c) not in FONT}
+    missing = {c for text in LOADED[language].values() for c in text if c != "\n" and ord(c) not in FONT}
     assert not missing
 
 
@@ -94,6 +100,40 @@ def test_texts_fit_where_they_are_shown(language):
     links = [t[f"status.{link}"] for link in ("online", "connecting", "offline")]
     widest = max(map(columns, operators)) + max(map(columns, links)) + columns(t["status.pending"].format(count="99+"))
     assert (widest + columns("23:59")) * 8 + 8 + 10 + 4 <= 240
+
+
+# What stands in one line of a mono panel by itself, and what may turn over to a second page.
+_MONO_LINES = ("rc.", "action.", "outcome.", "screen.unknown_", "screen.idle")
+_PROMPTS = (
+    *("screen.present", "screen.reading", "screen.two_cards", "screen.pulled_away", "screen.remove_card"),
+    *("screen.online", "error.card_removed", "error.card_collision", "error.card_retry", "error.reader"),
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_texts_fit_a_mono_panel(language):
+    """128 pixels are 16 columns. What has no line of its own turns over, but not for ever."""
+    texts = TEXTS[language] | MONO[language]
+    assert texts.keys() == TEXTS[language].keys()
+    for key, text in texts.items():
+        lines = re.sub(r"{\w+}", "R-1042", text).split("\n")
+        if key.startswith(_MONO_LINES) or key in _PROMPTS:
+            limit = 1 if key in _PROMPTS else 2
+            assert len(lines) <= limit and max(map(columns, lines)) <= 16, f"{key}: {text!r}"
+        elif key.startswith("menu."):
+            assert columns(text) <= 13, f"{key}: {text!r}"
+        elif key.startswith("type."):
+            assert columns(text) <= 14, f"{key}: {text!r}"
+        elif key.startswith(("screen.", "error.", "reason.")):
+            assert wrapped(lines[0], 16) <= (4 if key.endswith("_hint") else 2), f"{key}: {text!r}"
+            assert sum(wrapped(line, 16) for line in lines[1:]) <= 2, f"{key}: {text!r}"
+    for cancel, ok in (("cancel", "retry"), ("void", "ok"), ("cancel", "ok"), ("back", "ok")):
+        assert columns("*" + texts[f"footer.{cancel}"] + " #" + texts[f"footer.{ok}"]) <= 16
+    # The status line at its fullest, with the clock.
+    for operator in (texts["status.operator"].format(operator="99"), texts["status.signed_off"]):
+        for link in ("online", "connecting", "offline"):
+            fullest = operator + texts[f"status.{link}"] + texts["status.pending"].format(count="99+") + "23:59"
+            assert columns(fullest) <= 16
 
 
 RESPONSE_CODES = {

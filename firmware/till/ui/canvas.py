@@ -4,47 +4,10 @@ import framebuf
 
 from till.core import fast
 from till.ui import font as _font
-
-_CLOSING = "，。、！？：；）」』》】…·,.!?:;)]%"
-_OPENING = "（「『《【([¥￥$"
-_ELLIPSIS = "…"
+from till.ui.lines import Lines
 
 
-def _is_wide(c: str) -> bool:
-    # Scripts written without spaces: a line may break after any of their characters.
-    return ord(c) >= 0x2E80
-
-
-def _units(text: str) -> list:
-    """Pieces that a line may not break inside: words with their space, single Chinese characters with punctuation."""
-    units = []
-    word = ""
-    for c in text:
-        last = word[-1:]
-        glued = not word or c == " " or c in _CLOSING or last in _OPENING
-        if not glued and (last == " " or _is_wide(c) or _is_wide(last)):
-            units.append(word)
-            word = ""
-        word += c
-    if word:
-        units.append(word)
-    return units
-
-
-def _clauses(text: str) -> list:
-    """`text` cut behind its commas."""
-    clauses = []
-    start = 0
-    for i, c in enumerate(text):
-        if c in "，；。" or (c in ",;." and text[i + 1 : i + 2] == " "):
-            clauses.append(text[start : i + 1].strip())
-            start = i + 1
-    if text[start:].strip():
-        clauses.append(text[start:].strip())
-    return clauses
-
-
-class Canvas:
+class Canvas(Lines):
     """`display` as the board contract says (width, height, rows, buffer, flush); `font` a till.ui.font.Font.
 
     `begin` a band, cover all of it, `flush` it. Places are the panel's. Colours are 0 … 15. Text starts at even x (an
@@ -52,9 +15,9 @@ class Canvas:
     """
 
     def __init__(self, display, font):
+        super().__init__(font)
         self.width = display.width
         self.height = display.height
-        self.font = font
         self._display = display
         self._stride = display.width // 2
         self._frame = framebuf.FrameBuffer(display.buffer, display.width, display.rows, framebuf.GS4_HMSB)
@@ -160,64 +123,3 @@ class Canvas:
             fast.enlarge(self._large, self.font.bits(slot), width, scale)
             fast.draw_bits(self._buffer, self._large, pairs, at, stride, width * scale, 16 * scale)
             at += 4 * width * scale
-
-    def fit(self, text: str, width: int, scale: int = 1) -> str:
-        """`text`, cut and ended with … where it is wider than `width` pixels."""
-        if self.font.width(text, scale) <= width:
-            return text
-        room = width - self.font.width(_ELLIPSIS, scale)
-        kept = ""
-        for c in text:
-            room -= self.font.width(c, scale)
-            if room < 0:
-                break
-            kept += c
-        return kept + _ELLIPSIS
-
-    def wrap(self, text: str, width: int, scale: int = 1) -> list:
-        """Lines of at most `width` pixels: broken at spaces and between Chinese characters, not before punctuation."""
-        lines = []
-        for paragraph in text.split("\n"):
-            line = ""
-            for unit in _units(paragraph):
-                if self.font.width((line + unit).rstrip(), scale) <= width:
-                    line += unit
-                    continue
-                if line.strip():
-                    lines.append(line.rstrip())
-                    line = ""
-                for c in unit:  # a word wider than a line is broken where it must
-                    if self.font.width((line + c).rstrip(), scale) > width:
-                        lines.append(line)
-                        line = ""
-                    line += c
-            lines.append(line.rstrip())
-        return lines
-
-    def widest(self, text: str, scale: int = 1) -> int:
-        """Pixels of the widest piece of `text` that a line should not break inside."""
-        measure = self.font.width
-        return max([measure(unit.rstrip(), scale) for part in text.split("\n") for unit in _units(part)] or [0])
-
-    def balance(self, text: str, width: int, scale: int = 1) -> list:
-        """`wrap` with as few lines as `width` allows: broken after a comma if that takes no more, else equally long."""
-        lines = self.wrap(text, width, scale)
-        if len(lines) == 1:
-            return lines
-        clauses = _clauses(text)
-        if 1 < len(clauses) <= len(lines):
-            by_clause = []
-            for clause in clauses:
-                by_clause.extend(self.balance(clause, width, scale))
-            if len(by_clause) == len(lines):
-                return by_clause
-        measure = self.font.width
-        least = self.widest(text, scale)
-        while True:
-            width = max([measure(line, scale) for line in lines]) - 8 * scale
-            if width < least:
-                return lines
-            narrower = self.wrap(text, width, scale)
-            if len(narrower) > len(lines):
-                return lines
-            lines = narrower

@@ -301,4 +301,75 @@ cloned Unit is a copy|Call acquirer
 zh 中文
 en English
 """,
+    # In place of the above where a line has 16 half-width columns: whole keys.
+    "mono": """
+status.operator {operator}
+status.signed_off --
+status.online On
+status.connecting Join
+status.offline Off
+status.pending Q{count}
+footer.retry Again
+screen.present Tap card/phone
+screen.reading Reading: hold
+screen.online Do not power off
+screen.two_cards One card only
+screen.pulled_away Moved: tap again
+screen.unknown_sale Auto-reversed|Do not repeat
+screen.reversed Reversed:|not charged
+screen.reversing Reversing last
+screen.stopped Sales stopped: reversal open
+screen.stopped_hint Check network Code {code}
+screen.reader_fault Reader recovers
+screen.settling Settling: do not power off
+screen.unbalanced Totals differ: uploading
+screen.not_provisioned_hint D: activate|or bind by USB
+screen.wifi_password Password
+screen.self_test_failed Self-test bad: out of use
+screen.wifi_change Change Wi-Fi?
+error.crypto Security fault|Call support
+error.tampered Data altered: out of use|Call support
+error.reader Reader recovers
+error.card_other Wrong card|Use other card
+error.card_removed Moved: tap again
+error.card_collision One card only
+error.card_retry Tap same again
+error.card_limit Over card limit|Use other card
+error.link Host not reached|Check network
+error.answer Bad answer|Do not repeat
+error.ticket Ticket of other unit
+error.refused Refused by host
+error.pending_reversals Sales stopped: reversal open
+error.settling Not yet settled|Settle first
+reason.connecting Joining Wi-Fi
+reason.wifi_password Wrong password
+reason.name_not_found No such host
+reason.timeout No host answer
+reason.tls TLS failed
+reason.tls_name Wrong host name
+reason.tls_ca Untrusted host
+reason.tls_expired Cert. expired
+reason.tls_not_yet Cert. in future
+reason.signature Bad signature
+reason.http_status Host fault
+menu.preauth Pre-auth
+menu.history History
+menu.reprint Reprint
+menu.shift Shift
+menu.activate Activate
+menu.bind Bind merchant
+menu.about About
+type.completion_void Void compl.
+type.preauth_void Void p-a
+type.advice Offline
+label.merchant Shop
+label.mid MID
+label.acquirer Acq
+label.tid TID
+label.batch Batch
+label.auth Auth
+label.operator Op
+label.fingerprint FP
+label.support Code
+""",
 }

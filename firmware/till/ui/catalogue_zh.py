@@ -297,4 +297,34 @@ cloned 本机数据被复制|请联系收单行
 zh 中文
 en English
 """,
+    # In place of the above where a line has 16 half-width columns: whole keys.
+    "mono": """
+status.operator {operator}
+status.signed_off --
+status.pending 待{count}
+screen.present 请挥卡或手机
+screen.processing 请稍候
+screen.reading 读卡中 请勿移开
+screen.online 联机中 请勿断电
+screen.pulled_away 读卡中断请重挥
+screen.unknown_sale 自动冲正|请勿再刷
+screen.reversed 已冲正 未扣款
+screen.reversing 正在冲正上笔
+screen.stopped 暂停交易 待冲正
+screen.reader_fault 读卡器恢复中
+screen.settling 结算中 请勿断电
+screen.settled 账平 结算完成
+screen.unbalanced 账不平 上送中
+screen.not_provisioned_hint 按 D 激活|或用电脑绑定
+screen.wifi_password 网络密码
+screen.self_test_failed 自检失败 已停用
+screen.erase_keys_hint 须重新绑定|商户才能收款
+error.tampered 数据被改 已停用|请联系支持
+error.reader 读卡器恢复中
+error.card_removed 读卡中断请重挥
+error.card_retry 读卡失败请重挥
+error.card_see_phone 请看手机|再出示
+error.ticket 绑定文件不符
+error.pending_reversals 暂停交易 待冲正
+""",
 }

@@ -4,6 +4,8 @@ from array import array
 
 from micropython import const
 
+from till.ui.bands import Bands
+
 # Colours by their place in the palette.
 _INK = const(0)
 _PAPER = const(1)
@@ -46,25 +48,19 @@ _CROSS_A = array("h", [-17, -11, -11, -17, 17, 11, 11, 17])
 _CROSS_B = array("h", [11, -17, 17, -11, -11, 17, -17, 11])
 
 
-class ColourLayout:
+class ColourLayout(Bands):
     """Draws what Screen asks for. Texts come ready in the chosen language; nothing here knows the catalogue."""
 
+    blank = _PAPER
+
     def __init__(self, canvas):
-        self._canvas = canvas
+        super().__init__(canvas, (0, _STATUS, ColourLayout._draw_status, "", "", "online", "", False, ""))
         self._width = canvas.width
         self._bottom = canvas.height - _FOOTER
-        self._status = (0, _STATUS, ColourLayout._draw_status, "", "", "online", "", False, "")
-        self._shown: list = []
-        self._wanted: list | tuple = [(_STATUS, canvas.height, None)]
 
     def status(self, operator, link_text, link, pending_text, pending, clock) -> None:
         """The line that is always there. `link` is online, connecting or offline; `pending` whether any wait."""
         self._status = (0, _STATUS, ColourLayout._draw_status, operator, link_text, link, pending_text, pending, clock)
-        self._show(self._wanted)
-
-    def redraw(self) -> None:
-        """Draw and send everything once more."""
-        self._shown = []
         self._show(self._wanted)
 
     # Screens
@@ -181,26 +177,6 @@ class ColourLayout:
         )
 
     # Bands
-
-    def _show(self, bands) -> None:
-        """Bands are `(first row, row behind, method that draws it, its arguments…)`, None for the method of a blank."""
-        self._wanted = bands
-        shown, self._shown = self._shown, []
-        now = [self._status]
-        now.extend(bands)
-        for band in now:
-            if band not in shown:
-                self._draw(band)
-        self._shown = now
-
-    def _draw(self, band) -> None:
-        y0, y1, draw = band[:3]
-        if draw is None:
-            self._canvas.blank(y0, y1, _PAPER)
-        else:
-            self._canvas.begin(y0, y1)
-            draw(self, *band)
-            self._canvas.flush()
 
     def _footer(self, left, right, middle="", middle_cap="A B"):
         return (self._bottom, self._canvas.height, ColourLayout._draw_footer, left, right, middle, middle_cap)

@@ -2,9 +2,7 @@
 
 import sys
 
-from till.ui.canvas import Canvas
 from till.ui.font import Font
-from till.ui.layout_colour import PALETTE, ColourLayout
 
 LANGUAGES = ("zh", "en")
 
@@ -30,11 +28,19 @@ _FOOTERS = {
 }
 
 
-def _layout(display, canvas):
-    """The layout for the panel's size. Raises ValueError for a size that none is made for."""
+def _layout(display, font):
+    """The layout for the panel's size; no other is loaded. Raises ValueError for a size that none is made for."""
     if display.width >= 240 and display.height >= 320:
+        from till.ui.canvas import Canvas
+        from till.ui.layout_colour import PALETTE, ColourLayout
+
         display.palette = PALETTE
-        return ColourLayout(canvas)
+        return ColourLayout(Canvas(display, font))
+    if display.width == 128 and display.height == 64:
+        from till.ui.canvas_mono import MonoCanvas
+        from till.ui.layout_mono import MonoLayout
+
+        return MonoLayout(MonoCanvas(display, font))
     raise ValueError("no layout for %d x %d" % (display.width, display.height))
 
 
@@ -47,6 +53,14 @@ def _catalogue(language: str) -> dict:
     return texts
 
 
+def _entry(texts: str, name: str) -> str | None:
+    at = texts.find("\n" + name + " ")
+    if at < 0:
+        return None
+    start = at + len(name) + 2
+    return texts[start : texts.find("\n", start)].replace("|", "\n")
+
+
 class Screen:
     """Each method draws a whole screen and sends the rows that changed. `language` may be set at any time.
 
@@ -55,7 +69,7 @@ class Screen:
 
     def __init__(self, display, language="zh", font=None):
         self._font = font or Font()
-        self._layout = _layout(display, Canvas(display, self._font))
+        self._layout = _layout(display, self._font)
         self._texts = {}
         self._language = ""
         self._status = ("", "offline", 0, "")
@@ -97,13 +111,12 @@ class Screen:
         return self._find(key) is not None
 
     def _find(self, key: str) -> str | None:
-        section, _, name = key.partition(".")
-        texts = self._texts.get(section, "")
-        at = texts.find("\n" + name + " ")
-        if at < 0:
-            return None
-        start = at + len(name) + 2
-        return texts[start : texts.find("\n", start)].replace("|", "\n")
+        own = self._layout.words
+        text = _entry(self._texts[own], key) if own else None
+        if text is None:
+            section, _, name = key.partition(".")
+            text = _entry(self._texts.get(section, ""), name)
+        return text
 
     def reason_lines(self, rc: str) -> list:
         """The two lines for the cashier of a response code (F39)."""
