@@ -115,9 +115,12 @@ def measure(text: str) -> int:
 def _draw_text(picture: Image.Image, x: int, y: int, text: str, scale: int) -> None:
     for character in text:
         data = _glyph(character)
-        glyph = Image.frombytes("1", (len(data) // 2, _CELL), bytes(255 - octet for octet in data))
-        picture.paste(glyph.resize((glyph.width * scale, _CELL * scale), Image.Resampling.NEAREST), (x, y))
-        x += glyph.width * scale
+        ink = Image.frombytes("1", (len(data) // 2, _CELL), data)
+        ink = ink.resize((ink.width * scale, _CELL * scale), Image.Resampling.NEAREST)
+        stronger = 0 if character == "*" else scale // 2  # asterisks would touch
+        for right in range(stronger + 1):
+            picture.paste(0, (x + right, y), ink)
+        x += ink.width
 
 
 def _glyph(character: str) -> bytes:

@@ -109,8 +109,12 @@ class Line:
     def follow(self, since: int = 0) -> tuple[list[str], int]:
         """The lines from number `since` on, and the number of the next one."""
         self._read()
-        total = self._dropped + len(self._lines)
-        return self._lines[max(since - self._dropped, 0) :], total
+        return self._lines[max(since - self._dropped, 0) :], self.count
+
+    @property
+    def count(self) -> int:
+        """How many lines were taken in so far: the number of the next one."""
+        return self._dropped + len(self._lines)
 
     @property
     def rest(self) -> str:

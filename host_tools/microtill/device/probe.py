@@ -72,7 +72,7 @@ def probe(line: Line, timeout: float = QUICK_SECONDS) -> Unit:
     """
     started = time.monotonic()
     deadline = started + timeout
-    _, seen = line.follow()
+    seen = line.count  # what came since the port was opened may tell that this restarted the board
     line.write("\n")  # ends what somebody else may have left half written
     asked: list[int] = []
     ask_at = started

@@ -125,6 +125,14 @@ texts.add(
             "无线信号太弱|把终端或路由器移近，避开金属外壳",
             "the Wi-Fi is too weak|bring terminal and router nearer, away from metal",
         ),
+        "terminal.reason.wifi_no_address": (
+            "路由器没有分配地址|检查路由器的 DHCP 和设备数上限，再重启路由器",
+            "the router gives no address|look at its DHCP and its limit of devices, then restart it",
+        ),
+        "terminal.reason.wifi_silent": (
+            "路由器没有应答|把终端移近，重启路由器；若仍然如此，按 D 在 9 管理中重新设置",
+            "the router does not answer|go nearer and restart it; if that does not help, set the Wi-Fi anew: D, 9 Manage",
+        ),
         "terminal.reason.name_not_found": (
             "查不到收单行的主机名|检查路由器的 DNS 和外网，再核对收单行地址",
             "the acquirer's host name is not found|check the router's DNS and its uplink, then the acquirer's address",
