@@ -122,6 +122,7 @@ def test_confirm_shows_every_row_whole_and_says_which_found_no_place():
 
 def test_a_menu_keeps_the_selected_item_in_view():
     display, screen = make()
+    screen.status("01", "online", 0, "14:05")
     items = ["项目%d" % i for i in range(12)]
     seen = set()
     for selected in range(12):
