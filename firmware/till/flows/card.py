@@ -38,7 +38,7 @@ async def take_card(counter, reader, terminal, transaction_of, title_key: str, a
                 prompt = e.key
                 counter.buzzer.alert()
                 await _off(reader)
-                if isinstance(e, CardCollision):
+                if not isinstance(e, CardRemoved):  # still there: time to read the text and to do as it says
                     await _say(counter, title_key, amount_text, prompt)
             except ReaderError as e:
                 counter.buzzer.alert()
