@@ -6,12 +6,26 @@ import struct as _struct
 import simbus as _bus
 from micropython import const
 
+HEAP_DATA = 4
+HEAP_EXEC = 1
+
+_INTERNAL = const(327680)  # octets, about, of the chip's own memory
+_SPARED = const(65536)  # octets of the PSRAM that the system takes for itself
 _INT = const(1)
 _BLOB = const(2)
 _MOST = const(8192)  # octets a read or a program carries at once
 _BLOCK = const(4096)
 _INVALID_LENGTH = const(-0x110C)
 _EINVAL = const(22)
+
+
+def idf_heap_info(capabilities):
+    """`(total, free, largest block, least ever free)` of each region."""
+    regions = [_INTERNAL]
+    psram = _json.loads(_bus.fetch(_bus.HELLO, 0))["psram_bytes"]
+    if capabilities == HEAP_DATA and psram:
+        regions.append(psram - _SPARED)
+    return [(total, total // 2, total // 2, total // 4) for total in regions]
 
 
 class Partition:

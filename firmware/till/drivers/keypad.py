@@ -51,6 +51,18 @@ class Keypad:
         if self._task is None:
             self._task = asyncio.create_task(self._run())
 
+    def stop(self) -> None:
+        """Watch no more; a key that is down is forgotten. The rows are let go at the next turn of the event loop."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self._state = self._low = self._high = 0
+        self.clear()
+
+    def look(self) -> int:
+        """While stopped: the contacts that are closed now, bounce and ghosts and all, bit 4 × row + column."""
+        return self._look()
+
     async def read(self) -> tuple[str, bool]:
         """The next event: `(key, True)` when it went down, `(key, False)` when it came up."""
         while not self._count:

@@ -60,13 +60,19 @@ class ST7789:
         self._lines = bytearray(width * 2 * _ROWS)
         self._lines_view = memoryview(self._lines)
         self._table = bytearray(256 * 4)
-        self._spi = spi
-        self._dc = dc
-        self._cs = cs
+        self._x0 = x0
         self._y0 = y0
         self._byte = bytearray(1)
         self._window = bytearray(4)
         self.palette = tuple([0x111111 * n for n in range(16)])  # until the layout sets its own; black is first
+        self.start(spi, dc, cs, reset, backlight, madctl, init)
+
+    def start(self, spi, dc, cs, reset, backlight, madctl: int, init: bytes) -> None:
+        """Start the panel (again) on these pins, with what the buffer holds all over the glass; as the constructor."""
+        self._spi = spi
+        self._dc = dc
+        self._cs = cs
+        x0, width, height = self._x0, self.width, self.height
         if backlight is not None:
             backlight(0)
         self._reset(reset)

@@ -13,6 +13,9 @@ async def put_question(counter, consent) -> None:
     question = consent.question
     if question is None:
         return
+    if question[0] is None:
+        await question[1].run(counter)
+        return
     counter.forget_keys()
     counter.buzzer.key()
     answer = await _ask(counter, question[0], question[1], lambda: consent.question is question)

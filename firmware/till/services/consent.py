@@ -34,6 +34,17 @@ class Consent:
         if not self._yes:
             raise Cancelled("refused at the keypad")
 
+    @property
+    def lent(self):
+        """What has the counter now, if it was lent."""
+        return self.question[1] if self.question and self.question[0] is None else None
+
+    def lend(self, work) -> None:
+        """Instead of a question: whoever shows them hands over the counter, to `work.run(counter)`, for good."""
+        if self.question is not None:
+            raise TillError("another question stands", key="error.busy")
+        self.question = (None, work)
+
     def answer(self, yes: bool) -> None:
         """The person has pressed OK or CANCEL."""
         self._yes = yes

@@ -1,6 +1,7 @@
 """The requests of the service console, a method each. Loaded for a request, as is what it needs, and forgotten then."""
 
 from till import __version__
+from till.core.errors import InvalidValue
 from till.core.memory import forget
 
 _PROVISIONING = (
@@ -18,7 +19,7 @@ class Service:
     """
 
     always = ("status", "logs")
-    at_rest = ("selftest", "echo", "backup", "wifi", "trust", "key_request", "ticket", "wipe", "repl")
+    at_rest = ("selftest", "echo", "backup", "wifi", "trust", "key_request", "ticket", "wipe", "repl", "hardware")
 
     def __init__(
         self, board, about, settings, vault, journal, clock, networks, wifi, consent, log, end,
@@ -81,6 +82,25 @@ class Service:
             await self._payments.halt()
         self._end("prompt")
         return {}
+
+    async def hardware(self, request: dict) -> dict:
+        hardware = self._consent.lent
+        if request.get("step") == "begin" and hardware is None:
+            from till.services.hardware import Hardware
+
+            forget("till.services.hardware")
+            await self._caretaker().repl()
+            if self._payments:
+                await self._payments.halt()
+            hardware = Hardware(self._board, self._wifi, self._consent, self._end)
+            self._consent.lend(hardware)
+            return await hardware.begin()
+        if hardware is None:
+            raise InvalidValue("say begin first")
+        if request.get("step") == "end":
+            self._end("restart")
+            return {}
+        return await hardware.step(request)
 
     def _idle(self) -> bool:
         """Whether a request that takes the terminal away would interrupt nobody."""

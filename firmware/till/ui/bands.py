@@ -14,10 +14,18 @@ class Bands:
         self._canvas = canvas
         self._status = status
         self._shown: list = []
-        self._wanted: list | tuple = [(status[1], canvas.height, None)]
+        self._wanted: list | tuple | None = [(status[1], canvas.height, None)]
+
+    def picture(self, draw) -> None:
+        """`draw(canvas)` covers the whole panel, the status too, until the next screen."""
+        self._wanted = None
+        self._shown = []
+        draw(self._canvas)
 
     def _show(self, bands) -> None:
         self._wanted = bands
+        if bands is None:  # a picture stands
+            return
         shown, self._shown = self._shown, []
         now = [self._status]
         now.extend(bands)

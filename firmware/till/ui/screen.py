@@ -178,6 +178,11 @@ class Screen:
         cancel, ok = self._foot(footer_key)
         self._layout.message("error", lines[0], rest, cancel, ok)
 
+    def picture(self, draw) -> None:
+        """The whole panel, status line and all, is what `draw(canvas)` makes it, until the next screen."""
+        self._again = self.picture, (draw,)
+        self._layout.picture(draw)
+
     def confirm(self, title: str, rows, first: int = 0, footer_key: str = "footer.both") -> int:
         """`rows` of (label, value) from `first` on; returns the index of the first that found no place."""
         self._again = self.confirm, (title, rows, first, footer_key)

@@ -121,6 +121,10 @@ class PN532:
         """Wake and configure the reader; about 50 ms. Raises ReaderError."""
         await self.recover()
 
+    async def version(self) -> bytes:
+        """IC, version, revision and what it supports, an octet each (§7.2.2). Raises ReaderError."""
+        return bytes(await self._ask(_GET_FIRMWARE_VERSION, 0))
+
     def listen(self) -> None:
         """Begin to look for cards and return at once; `poll` brings them. Raises ReaderError: it needs `recover`."""
         self._well()
