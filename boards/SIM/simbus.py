@@ -53,7 +53,6 @@ WLAN = const(33)
 RESOLVE = const(34)
 SYNC = const(35)
 STAGE = const(36)
-FLASH_REST = const(37)
 
 _EVENT_CLOCK = const(0)
 EVENT_PIN = const(1)

@@ -1,7 +1,10 @@
 """The board as a bare MicroPython: files in the `vfs` partition, boot.py, main.py, and then the port's own prompt."""
 
+import gc
 import os
+import struct
 import sys
+import uctypes
 import vfs
 
 import esp32
@@ -16,75 +19,76 @@ _PROMPT = const(2)
 _BOOT = """# Runs at each start, before main.py.
 """
 
+_scope = None  # the prompt's globals
+# Whether the file system is at work: it is C on this port, too, but its blocks come through Python, and Ctrl-C is not
+# to strike in between. The bench looks at this octet before it sends one.
+_AT_WORK = bytearray(1)
 _inside = False  # a block operation
-_due = False  # its end is to be told
 
 
 class _Disk(esp32.Partition):
-    # The file system is C on this port, too, but its blocks come through Python. Ctrl-C is not to strike in between; so
-    # the bench is told when C has come back, which is when a scheduled function runs outside of a block operation.
+    # A scheduled function runs at the next branch: the next block operation's first (then C goes on) or one outside
+    # (then it has come back). So nothing may branch from the call of schedule to the return.
 
     def readblocks(self, block, buf, offset=0):
         global _inside
         _inside = True
+        _AT_WORK[0] = 1
         super().readblocks(block, buf, offset)
-        _tell()
+        _expect_end()
         _inside = False
 
     def writeblocks(self, block, buf, offset=None):
         global _inside
         _inside = True
+        _AT_WORK[0] = 1
         super().writeblocks(block, buf, offset)
-        _tell()
+        _expect_end()
         _inside = False
 
     def ioctl(self, op, arg):
         global _inside
         _inside = True
+        _AT_WORK[0] = 1
         answer = super().ioctl(op, arg)
-        _tell()
+        _expect_end()
         _inside = False
         return answer
 
 
-def _tell():
-    global _due
-    if not _due:
-        try:
-            schedule(_over, None)
-            _due = True
-        except RuntimeError:  # the queue is full: the bench finds out by itself
-            _due = False
+def _expect_end():
+    try:
+        return schedule(_over, None)
+    except RuntimeError:  # the queue is full of other work: better a Ctrl-C at a bad moment than none ever
+        _AT_WORK[0] = 0
 
 
 def _over(_):
-    global _due
-    _due = False
     if not _inside:
-        simbus.post(simbus.FLASH_REST, 0)
+        _AT_WORK[0] = 0
 
 
 def _mount():
-    # As the ESP32 port's own _boot.py: a blank partition is formatted, a broken file system is not.
+    # As the ESP32 port's own _boot.py: a blank partition is formatted, a broken file system is not. False when it is.
     found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")
     vfs.umount("/")
     if not found:
-        return
+        return True
     disk = _Disk("vfs")
     try:
         vfs.mount(disk, "/")
     except OSError:
         block = bytearray(disk.ioctl(5, 0))
         disk.readblocks(0, block)
-        while block != b"\xff" * len(block):
-            print("The file system is broken: erase the vfs partition, or repair it.")  # noqa: T201
-            time.sleep(3)
+        if block != b"\xff" * len(block):
+            return False
         print("Performing initial setup")  # noqa: T201
         vfs.VfsLfs2.mkfs(disk)
         vfs.mount(disk, "/")
         with open("boot.py", "w") as f:
             f.write(_BOOT)
     os.chdir("/")
+    return True
 
 
 def _run(name, scope):
@@ -99,6 +103,7 @@ def _run(name, scope):
         kbd_intr(3)
         exec(compile(source, name, "exec"), scope)
     except SystemExit:
+        _sweep()
         machine.soft_reset()
     except BaseException as e:  # noqa: BLE001 - KeyboardInterrupt, too: it ends in the prompt
         sys.print_exception(e)
@@ -106,13 +111,29 @@ def _run(name, scope):
     return True
 
 
+def _sweep():
+    # A soft reset closes what lies open, as the ESP32 port's does: a file is written then.
+    global _scope
+    scope, _scope = _scope, None
+    if scope is not None:
+        kbd_intr(-1)
+        scope.clear()
+        gc.collect()
+
+
 def begin(scope, raw):
     """Run the board's files in `scope`, the prompt's own. After a soft reset at the raw prompt main.py does not run."""
+    global _scope
+    _scope = scope
+    sys.atexit(_sweep)
     sys.path[:] = ["", ".frozen", "/lib"]
-    simbus.ask(simbus.STAGE, _FILES)
+    whole = _mount()
     try:
         kbd_intr(3)
-        _mount()
+        simbus.ask(simbus.STAGE, _FILES, struct.pack("<Q", uctypes.addressof(_AT_WORK)))
+        while not whole:
+            print("The file system is broken: erase the vfs partition, or repair it.")  # noqa: T201
+            time.sleep(3)
         if _run("boot.py", scope) and not raw:
             _run("main.py", scope)
     except KeyboardInterrupt as e:

@@ -207,6 +207,10 @@ class Bench:
         """Path of the serial port as tools open it (another one each time it is plugged in); None without a cable."""
         return self._ask("port")["path"]
 
+    def received(self) -> int:
+        """Octets that have come in by the serial port, of all its cables."""
+        return self._ask("port")["taken"]
+
     def unplug(self, after_bytes: int | None = None) -> None:
         """Pull the cable now, or when the computer has sent so many bytes more; what follows them is lost."""
         self._ask("unplug", after=after_bytes)

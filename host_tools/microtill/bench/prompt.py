@@ -32,7 +32,7 @@ class Newlines:
 
     def __init__(self):
         self.mounted = False
-        self._last = b""
+        self._cr = b""  # what has passed last, when it was a CR
         self._layout: str | None = None  # of the frame that passes: what is still to come; None between frames
         self._number = False  # the frame's command is the next octet
         self._raw = 0  # octets that pass untouched
@@ -63,7 +63,6 @@ class Newlines:
             out += data[at : at + n]
             at += n
             self._next()
-        self._last = bytes(out[-1:]) or self._last
         return bytes(out)
 
     def _octet(self, octet: int) -> None:
@@ -92,16 +91,17 @@ class Newlines:
     def _text(self, data: bytes) -> bytes:
         if not data:
             return b""
-        joined = _LONE_LF.sub(b"\r\n", self._last + data)[len(self._last) :]
-        self._last = data[-1:]
-        return joined
+        lines = _LONE_LF.sub(b"\r\n", self._cr + data)[len(self._cr) :]
+        self._cr = b"\r" if data.endswith(b"\r") else b""
+        return lines
 
 
 class Process:
-    """What the prompt asks of the firmware's process."""
+    """The firmware's process. An octet of its memory, at `at_work`, is not 0 while its file system works."""
 
     def __init__(self, pid: int):
         self.pid = pid
+        self.at_work = 0
 
     def status(self) -> tuple[str, bool]:
         """Its state (`R`, `S`, `T` stopped, `Z` ended) and whether a SIGINT would be caught: it is while Python runs
@@ -128,18 +128,22 @@ class Process:
             if state in "TZX":
                 return caught and state == "T"
 
+    def in_file(self) -> bool:
+        """Whether it is inside littlefs, once it is stopped."""
+        with contextlib.suppress(OSError), open(f"/proc/{self.pid}/mem", "rb", buffering=0) as memory:
+            memory.seek(self.at_work)
+            return memory.read(1) != b"\0"
+        return False
+
 
 class Prompt:
-    """`type_` takes what the firmware is to read. `drain` takes in what the firmware has asked of the bench so far, and
-    `busy` then tells whether it is in the middle of a file operation.
-    """
+    """`type_` takes what the firmware is to read."""
 
-    def __init__(self, name: str, type_: Callable[[bytes], None], drain: Callable[[], None], busy: Callable[[], bool]):
+    def __init__(self, name: str, type_: Callable[[bytes], None]):
         self.raw = False  # a soft reset comes back to the raw prompt
-        self._name = name
+        self._name = name.encode()
+        self._machine = b""  # what the port's banner calls the machine it runs on
         self._type = type_
-        self._drain = drain
-        self._busy = busy
         self._process: Process | None = None
         self._start()
 
@@ -162,11 +166,13 @@ class Prompt:
 
     @property
     def waiting(self) -> bool:
-        """A Ctrl-C waits for its moment: call `strike` often."""
-        return self._struck
+        """A Ctrl-C waits for its moment: call `strike` again, at odd times."""
+        return self._struck and self._phase in ("files", "open")
 
-    def files(self) -> None:
-        """boot.py is about to run."""
+    def files(self, at_work: int) -> None:
+        """boot.py is about to run. `at_work`: as in Process."""
+        assert self._process
+        self._process.at_work = at_work
         self._phase = "files"
         self._let_in()
 
@@ -183,14 +189,15 @@ class Prompt:
             at = self._seen.find(_PROMPT)
             if at < 0:
                 return b""
-            version = self._seen[:at].splitlines()[0].partition(b";")[0] if at else b""
+            version, _, machine = self._seen[:at].splitlines()[0].partition(b";")
+            self._machine = machine.strip()
             data, self._seen = self._seen[at + len(_PROMPT) :], b""
             if self.raw:
                 self._phase = "raw"
                 self._type(b"\x01")
             else:
                 self._phase = "open"
-                data = version + b"; " + self._name.encode() + b"\r\n" + _FRIENDLY + _PROMPT + data
+                data = version + b"; " + self._name + b"\r\n" + _FRIENDLY + _PROMPT + data
                 self._let_in()
         if self._phase == "raw":
             self._seen += data
@@ -201,7 +208,7 @@ class Prompt:
             self._phase = "open"
             self._let_in()
         self._follow(data)
-        return self._newlines.feed(data)
+        return self._newlines.feed(data.replace(self._machine, self._name) if self._machine else data)
 
     def _follow(self, data: bytes) -> None:
         seen = self._tail + data
@@ -250,8 +257,7 @@ class Prompt:
         caught = process.stop()
         try:
             if caught:
-                self._drain()
-                if self._busy():
+                if process.in_file():
                     return
                 process.send(signal.SIGINT)
             else:

@@ -46,7 +46,6 @@ class Op(IntEnum):
     RESOLVE = 34
     SYNC = 35
     STAGE = 36
-    FLASH_REST = 37
 
 
 class Event(IntEnum):

@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import random
 import selectors
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +33,7 @@ _BUSY = 500  # requests taken in before the loop looks at anything else
 _BACKLOG = 64 << 20  # an owner that stops reading loses notifications beyond this
 _EIO = 5
 _HELD_S = 0.005
-_STRIKE_S = 0.001  # how often a Ctrl-C that has to wait is tried again
+_STRIKE_S = 0.002  # after that at the latest, a Ctrl-C that has to wait is tried again
 _TYPED = 64 << 10  # octets the firmware has not read, beyond which the serial port takes none
 _HELD_INTERRUPTS = 8  # beyond a full stream; the ESP32's own queue is no longer
 _RTC_MEMORY = 2048
@@ -69,8 +71,9 @@ class Server:
             link = config["serial"]["link"]
             name = f"{config['board']} on the bench"
             self.port = SerialPort(Path(link) if link else None, self._watch, self._from_computer)
-            self.prompt = Prompt(name, self._type_in, self._drain_bus, lambda: self.storage.in_file)
+            self.prompt = Prompt(name, self._type_in)
         self._cable = True
+        self._strike_at = 0.0  # when a Ctrl-C that had to wait is tried again
         self.heap = config["heap"] or (PSRAM_HEAP if self.port else HEAP)
         self.firmware: Firmware | None = None
         self.console = Console()
@@ -275,6 +278,8 @@ class Server:
             firmware = self.firmware
             if firmware is None or self._restart is not None:
                 return
+            if self._strike_at and time.monotonic() >= self._strike_at:
+                return
             try:
                 n = firmware.bus.recv_into(memoryview(self._buffer)[self._have :], 0, socket.MSG_DONTWAIT)
             except BlockingIOError:
@@ -390,10 +395,13 @@ class Server:
     def _reset(self, soft: int, _data: memoryview) -> None:
         self.restart(SOFT_RESET if soft else HARD_RESET)
 
-    def _stage(self, stage: int, _data: memoryview) -> Answer:
+    def _stage(self, stage: int, data: memoryview) -> Answer:
         assert self.prompt
         self._drain_console()
-        (self.prompt.files if stage == _STAGE_FILES else self.prompt.booted)()
+        if stage == _STAGE_FILES:
+            self.prompt.files(int.from_bytes(data, "little"))
+        else:
+            self.prompt.booted()
         return 0, b""
 
     def _rtc_set(self, _obj: int, data: memoryview) -> None:
@@ -487,20 +495,20 @@ class Server:
         if self.powered:
             self.prompt.typed(data)
 
-    def _drain_bus(self) -> None:
-        if self.firmware:
-            self._on_bus(0)
-
     def _serial_wait(self, wait: float | None) -> float | None:
         waits = [wait, self.port.wait() if self.port else None]
-        waits.append(_STRIKE_S if self.prompt and self.prompt.waiting else None)
+        if self.prompt and self.prompt.waiting:
+            waits.append(max(0.0, self._strike_at - time.monotonic()))
         return min((w for w in waits if w is not None), default=None)
 
     def _serve_serial(self) -> None:
         if not self.port or not self.prompt:
             return
         self.port.tick()
-        self.prompt.strike()
+        if self.prompt.waiting and time.monotonic() >= self._strike_at:
+            self.prompt.strike()
+            # At odd times: else it would find the firmware at the same place again and again.
+            self._strike_at = time.monotonic() + random.uniform(0, _STRIKE_S) if self.prompt.waiting else 0.0
         self.port.pause(len(self._typed) >= _TYPED)
         firmware = self.firmware
         if firmware and not self.port.full and firmware.stdout not in self.selector.get_map():

@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +16,6 @@ from microtill.bench.protocol import Op
 _INT, _BLOB = 1, 2
 _EIO = 5
 _NVS_SIZE = 0x6000  # where the table has none
-_IN_FILE_S = 0.1  # the firmware is out of its file system at the latest so long after the last block
 _ADDRESS = struct.Struct("<II")
 
 Answer = tuple[int, bytes]
@@ -54,14 +52,11 @@ class Storage:
         self.done = 0
         self._host = host
         self._namespaces: list[str] = []
-        self._files = next((range(p.offset, p.end) for p in self.partitions if p.label == "vfs"), range(0))
-        self._in_file_until = 0.0
         self.operations: dict[int, Callable[[int, memoryview], Answer | None]] = {
             Op.FLASH_FIND: self._find,
             Op.FLASH_READ: self._read,
             Op.FLASH_PROGRAM: self._program,
             Op.FLASH_ERASE: self._erase,
-            Op.FLASH_REST: self._rest,
             Op.NVS_OPEN: self._nvs_open,
             Op.NVS_GET: self._nvs_get,
             Op.NVS_SET: self._nvs_set,
@@ -76,7 +71,6 @@ class Storage:
             self._host.tell("nvs", f"{lost} uncommitted changes lost")
         self.nvs.reload()
         self._namespaces.clear()
-        self._in_file_until = 0.0
 
     def counters(self) -> dict[str, int]:
         return {
@@ -109,26 +103,12 @@ class Storage:
         table = [[p.type, p.subtype, p.offset, p.size, p.label, p.encrypted] for p in self.partitions]
         return 0, json.dumps(table).encode()
 
-    @property
-    def in_file(self) -> bool:
-        """Whether the firmware may be inside its file system: it asked for blocks and has not said that it is out."""
-        return time.monotonic() < self._in_file_until
-
-    def _rest(self, _obj: int, _data: memoryview) -> None:
-        self._in_file_until = 0.0
-
-    def _touch(self, address: int) -> None:
-        if address in self._files:
-            self._in_file_until = time.monotonic() + _IN_FILE_S
-
     def _read(self, _obj: int, data: memoryview) -> Answer:
-        self._touch(_ADDRESS.unpack(data)[0])
         return 0, self.flash.read(*_ADDRESS.unpack(data))
 
     def _program(self, _obj: int, data: memoryview) -> Answer | None:
         (address,) = struct.unpack_from("<I", data)
         octets = bytes(data[4:])
-        self._touch(address)
         if self._cut_now():
             written = self.flash.tear_program(address, octets)
             self._host.tell("flash", f"cut in program {address:#x}: {written} of {len(octets)} bytes")
@@ -142,7 +122,6 @@ class Storage:
 
     def _erase(self, _obj: int, data: memoryview) -> Answer | None:
         (address,) = struct.unpack("<I", data)
-        self._touch(address)
         if address % SECTOR:
             return -_EIO, b""
         if self._cut_now():
