@@ -62,6 +62,7 @@ PATHS = {
     ("POST", "/v1/sessions/current/password"): "technician administrator auditor",
     ("POST", "/v1/tickets"): "technician administrator",
     ("POST", "/v1/activation-codes"): "technician administrator",
+    ("GET", "/v1/trust"): "technician administrator auditor",
     ("GET", "/v1/work"): "technician administrator auditor",
     ("POST", "/v1/work"): "administrator",
     ("POST", "/v1/work/999999/cancel"): "administrator",

@@ -95,6 +95,7 @@ class Api:
             Endpoint("DELETE", "/v1/sessions/current", _ALL, self._sign_out, status=204),
             Endpoint("POST", "/v1/sessions/current/password", _ALL, self._change_password, _PASSWORD, status=204),
             Endpoint("POST", "/v1/tickets", _FIELD, self._ticket, _TICKET, anonymous=_CODE_TICKET),
+            Endpoint("GET", "/v1/trust", _ALL, lambda c: {"token": self._office.trust}),
             Endpoint("POST", "/v1/activation-codes", _FIELD, self._code, _CODE, status=201),
             Endpoint("GET", "/v1/work", _ALL, self._list_work),
             Endpoint("POST", "/v1/work", _ACT, self._add_work, _WORK, status=201),

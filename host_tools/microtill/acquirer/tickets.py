@@ -103,6 +103,11 @@ class TicketOffice:
         self._activation = Activation(database, home.secrets, clock)
         self._throttle = Throttle(database, home.secrets, clock)
 
+    @property
+    def trust(self) -> str:
+        """The mt-trust object that blank units are given."""
+        return self._home.trust
+
     def issue(
         self,
         actor: Actor,

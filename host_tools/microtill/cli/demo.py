@@ -14,8 +14,8 @@ from microtill.acquirer.process import AcquirerError
 from microtill.bench import partitions
 from microtill.bench.client import BenchError
 from microtill.cli.sim import FAILED, prepare
+from microtill.device.errors import DeviceError
 from microtill.device.journal_image import JournalImage
-from microtill.device.provisioning import ProvisioningError
 from microtill.paths import BOARDS, BUILD
 from microtill.release.image import build_image, image_hash
 from microtill.simulator.script import Player, ScriptFailed, parse
@@ -67,7 +67,7 @@ def demo(
     try:
         with tempfile.TemporaryDirectory(prefix="microtill-demo-") as state:
             _play(Story(console), language, picture, Path(state))
-    except (ScriptFailed, BenchError, AcquirerError, ProvisioningError) as e:
+    except (ScriptFailed, BenchError, AcquirerError, DeviceError) as e:
         console.print(f"\n[bold red]The demo failed:[/] {e}", markup=True)
         raise typer.Exit(FAILED) from None
     console.print(f"\n[bold green]APPROVED[/]  one sale of ¥12.34 at the acquirer and on the panel: {picture}")

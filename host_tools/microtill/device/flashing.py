@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from microtill.device import flashing_texts as _texts  # noqa: F401 - what it says
 from microtill.device import trust as trust_file
+from microtill.device.comeback import BACK_SECONDS, wait_for
 from microtill.device.errors import (
     DeviceError,
     NoAnswer,
@@ -41,7 +42,7 @@ from microtill.device.installed import (
     room_short,
 )
 from microtill.device.line import Line
-from microtill.device.ports import Port, find
+from microtill.device.ports import Port
 from microtill.device.probe import STARTING_SECONDS, Unit, probe
 from microtill.device.repl import Facts, Repl
 from microtill.release import boards
@@ -50,8 +51,6 @@ from microtill.release.image import ImageError
 
 CONSENT_SECONDS = 120.0
 RESTART_SECONDS = 45.0
-BACK_SECONDS = 30.0
-"""How long an unplugged board is waited for, when nothing else is said."""
 
 UNSETTLED_WORDS = ("I accept unsettled sales", "我接受未结算的交易")
 _PSRAM_HEAP = 1 << 20  # a heap this large is not in the chip's own memory
@@ -505,22 +504,6 @@ def restarted(port: Port, line: Line, seconds: float = RESTART_SECONDS) -> tuple
         except NoAnswer:
             if time.monotonic() > deadline:
                 raise
-
-
-def wait_for(port: Port, seconds: float) -> Port:
-    """The port once it can be opened again, perhaps under another name. Raises Unplugged after `seconds`."""
-    deadline = time.monotonic() + max(seconds, 0.0)
-    while True:
-        again = port
-        if port.serial:
-            again = next((p for p in find() if (p.serial, p.vid) == (port.serial, port.vid)), port)
-        try:
-            with again.line():
-                return again
-        except (NoSuchPort, Unplugged, PortBusy, UsageError) as e:
-            if time.monotonic() > deadline:
-                raise Unplugged(port=port.path) from e
-        time.sleep(0.1)
 
 
 def _last_error(line: Line, since: int) -> str:

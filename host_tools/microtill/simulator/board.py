@@ -27,7 +27,8 @@ class VirtualBoard:
 
     `state`: folder of its flash, kept (None: forgotten at the end). A new one gets the firmware's files, or with
     `blank` nothing, as a bare MicroPython. `acquirer`: what its Wi-Fi reaches; it is left running. `link`: where a
-    symbolic link to the port is kept. `bench` and `world` are the hands and eyes at the board.
+    symbolic link to the port is kept. `unique_id`: of its microcontroller, 12 hex digits, which also are its serial.
+    `bench` and `world` are the hands and eyes at the board.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class VirtualBoard:
         board: str = "TILL_ESP32S3",
         acquirer: AcquirerProcess | None = None,
         link: Path | str | None = None,
+        unique_id: str = "02005e100001",
     ):
         self._temporary = None if state else tempfile.TemporaryDirectory(prefix="microtill-board-")
         self.state = Path(state or (self._temporary.name if self._temporary else ""))
@@ -44,7 +46,13 @@ class VirtualBoard:
         self.link = Path(os.path.abspath(link)) if link else None
         if not blank:
             prepare_flash(self.state, board, build_files(board))
-        self.world = World(board=board, state=self.state, acquirer=acquirer or False, serial=self.link or True)
+        self.world = World(
+            board=board,
+            state=self.state,
+            acquirer=acquirer or False,
+            unique_id=unique_id,
+            serial=self.link or True,
+        )
 
     @property
     def bench(self) -> Bench:

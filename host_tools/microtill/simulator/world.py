@@ -4,13 +4,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from PIL import Image
+
 from microtill.acquirer.process import HOST as ACQUIRER_HOST
 from microtill.acquirer.process import AcquirerProcess
 from microtill.bench import reading
 from microtill.bench.client import Bench
 from microtill.device.console import Console
-from microtill.device.provisioning import Acquirer, provision
-from microtill.simulator.texts import texts
+from microtill.device.desk import Acquirer
+from microtill.device.provisioning import ConsoleLink, Wishes, provision
+from microtill.device.texts import t
+from microtill.device.wifi_file import Network
+from microtill.simulator.texts import short, texts
 
 NETWORK = "till-demo"
 PASSWORD = "demo-network-password"  # of a network that exists on the bench only
@@ -89,20 +94,32 @@ class World:
             session=self.acquirer.session,
             sni=self.acquirer.home.config.hosts[0],
         )
-        asked: set[str] = set()
 
-        def consent(what: str) -> None:
-            if what not in asked and self.shows(*texts(f"screen.{what}")):
-                asked.add(what)
+        def press() -> None:
+            if self.shows(*texts("screen.trust"), *texts("screen.ticket")):
                 self.key("OK")
 
-        provision(self.console, desk, self.acquirer.trust, self.acquirer.tid, [(NETWORK, PASSWORD)], consent, say)
+        wishes = Wishes(
+            self.acquirer.tid,
+            trust=self.acquirer.trust,
+            networks=[Network(NETWORK, PASSWORD)],
+            prove=False,  # who plays with this world waits for the connection when it wants one
+            waiting=press,
+        )
+        with desk:
+            provision(ConsoleLink(self.console), desk, wishes, _Teller(say))
 
     def shows(self, *wanted: str) -> bool:
-        """Whether any of `wanted` is on the panel."""
+        """Whether any of `wanted` is on the panel; on a small one, in the words it has for them."""
         frame = self.bench.frame()
         pixels = frame.tobytes()
+        if is_small(frame):
+            wanted = tuple(word for text in wanted for word in (text, *short(text)))
         return any(reading.contains(pixels, text, frame.width) for text in wanted)
+
+    def turns_pages(self) -> bool:
+        """Whether the panel is so small that a text may be on a page that comes up in a moment."""
+        return is_small(self.bench.frame())
 
     def read_screen(self) -> list[str]:
         """The lines of text on the panel, read from its pixels, top to bottom."""
@@ -126,8 +143,7 @@ class World:
             self.bench.press(key)
             self._after(80, lambda before=clicks: self._tones() > before)
             self.bench.release(key)
-            # The keypad rests with all its rows selected: only then has it noticed that the key is up.
-            self._after(60, lambda: not any(self.bench.seen()["keypad"]["rows"]))
+            self._after(60, lambda: self.bench.seen()["keypad"]["rests"])
 
     def _tones(self) -> int:
         return self.bench.seen()["buzzer"]["tones"]
@@ -149,3 +165,21 @@ class World:
         path.parent.mkdir(parents=True, exist_ok=True)
         frame = self.bench.frame()
         frame.resize((frame.width * scale, frame.height * scale), 0).save(path)
+
+
+def is_small(frame: Image.Image) -> bool:
+    """Whether a panel shows the catalogue's short words, and turns pages."""
+    return frame.width < 240
+
+
+class _Teller:
+    """Tells the steps of a provisioning."""
+
+    def __init__(self, say: Callable[[str], None]):
+        self._say = say
+
+    def stage(self, text: str, **fields: object) -> None:
+        self._say(t(text, "en", **fields))
+
+    def step(self, amount: int) -> None:
+        """Who reads lines needs no bar."""
