@@ -1,4 +1,4 @@
-"""`machine` as on the ESP32-S3; each call goes to the bench."""
+"""`machine` as on the ESP32 and ESP32-S3; each call goes to the bench."""
 
 import io as _io
 import struct as _struct
@@ -75,8 +75,11 @@ class Pin:
     DRIVE_3 = 3
 
     def __init__(self, id, mode=-1, pull=-1, *, value=None, drive=0, hold=None):
-        if not 0 <= id < 49 or 22 <= id <= 25:
+        gpios, outputs = _hello["gpios"]  # one bit a pin
+        if not gpios >> id & 1:
             raise ValueError("invalid pin")
+        if mode > 1 and not outputs >> id & 1:
+            raise ValueError("pin can only be input")
         self._id = id
         self._low = _bus.frame(_bus.PIN_SET, id)
         self._high = _bus.frame(_bus.PIN_SET, id | 256)

@@ -41,7 +41,8 @@ def _start(sim_image, bus_fd, events_fd):
     for name in ("time", "machine", "network", "esp32", "socket", "neopixel", "simloop"):
         __import__(name)
     sys.modules["time"]._set_rtc(hello["rtc_us"])
-    sys.modules["machine"]._hello.update(unique_id=hello["unique_id"], reset_cause=hello["reset_cause"])
+    known = {name: hello[name] for name in ("unique_id", "reset_cause", "gpios")}
+    sys.modules["machine"]._hello.update(known)
     sys.modules["simloop"].install()
     if hello["image"]:
         _mount(hello["image"], "/rom")

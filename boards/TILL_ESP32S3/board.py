@@ -3,42 +3,15 @@
 Pins are those of wiring.toml, which the bench reads. This file runs unchanged on the device and in the simulation.
 """
 
-import os
-
-import esp32
-import machine
-import network
 from machine import PWM, SPI, Pin
 from neopixel import NeoPixel
-from till.crypto.rng import Rng
+from soc import equip
 from till.drivers.buzzer import Buzzer
 from till.drivers.keypad import Keypad
 from till.drivers.leds import Leds
 from till.drivers.pn532 import PN532
 from till.drivers.pn532.spi import SPITransport
 from till.drivers.st7789 import ST7789
-
-_WATCHDOG_MS = 20000
-_RELAXED_MS = 86400000
-_RESETS = ("", "power", "restart", "watchdog", "sleep", "soft")  # by machine.reset_cause()
-
-
-class Watchdog:
-    """The hardware watchdog; it starts with the first `feed` and cannot be stopped: 20 s without another one resets."""
-
-    def __init__(self):
-        self._wdt = None
-
-    def feed(self) -> None:
-        if self._wdt is None:
-            self._wdt = machine.WDT(timeout=_WATCHDOG_MS)
-        self._wdt.feed()
-
-    def relax(self) -> None:
-        """Give whoever is at the prompt a day, over soft resets too; the next `feed` starts it as before."""
-        if self._wdt is not None:
-            machine.WDT(timeout=_RELAXED_MS)  # made again, the chip's watchdog takes the new time
-            self._wdt = None
 
 
 class Board:
@@ -69,16 +42,4 @@ class Board:
         )
         self.buzzer = Buzzer(PWM(Pin(14), freq=2000, duty_u16=0))
         self.leds = Leds(NeoPixel(Pin(48), 4))
-        self.wifi = network.WLAN(network.WLAN.IF_STA)
-        self.nvs = esp32.NVS("till")
-        self.nvs_flash = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="nvs")[0]
-        self.journal_flash = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="journal")[0]
-        self.rng = Rng(os.urandom)
-        self.watchdog = Watchdog()
-        self.rtc = machine.RTC()
-        self.reset_cause = _RESETS[machine.reset_cause()]
-        self.serial_number = machine.unique_id().hex().upper()
-
-    def reset(self) -> None:
-        """Restart the terminal; does not return."""
-        machine.reset()
+        equip(self)

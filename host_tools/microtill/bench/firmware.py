@@ -13,7 +13,7 @@ HEAP = 256 * 1024
 PSRAM_HEAP = 4 << 20  # of a board that runs files: the collector has most of the PSRAM, and objects are larger here
 # What the simulation itself takes of the heap, so that the firmware has HEAP to itself: boards/SIM, and the pins, buses
 # and other peripherals of a board, which on a device are no objects of the heap (a test measures it).
-SIM_HEAP = 44 * 1024
+SIM_HEAP = 44 * 1024 + 512
 CONSOLE_LINES = 10_000
 
 

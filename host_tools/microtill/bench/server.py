@@ -18,6 +18,7 @@ from microtill.bench import cards
 from microtill.bench.clock import Clock
 from microtill.bench.control import Decoder, encode
 from microtill.bench.firmware import HEAP, PSRAM_HEAP, SIM_HEAP, Console, Firmware, image_room
+from microtill.bench.microcontrollers import MICROCONTROLLERS, mask
 from microtill.bench.prompt import Prompt
 from microtill.bench.protocol import ANSWER, EVENT, EVENTS_WAIT, REQUEST, Event, Op
 from microtill.bench.relay import Network
@@ -64,7 +65,7 @@ class Server:
         self.script = config["script"]
         self.unique_id = bytes.fromhex(config["unique_id"]).hex()
         board = BOARDS / config["board"]
-        self.path = [str(FIRMWARE), str(board), *config["path"]]
+        self.path = [str(FIRMWARE), str(board), str(BOARDS), *config["path"]]
         self.port: SerialPort | None = None
         self.prompt: Prompt | None = None
         if config["serial"]:
@@ -97,6 +98,8 @@ class Server:
             Path(config["wiring"]) if config["wiring"] else board / "wiring.toml", self.clock, self
         )
         description = json.loads((board / "board.json").read_text("utf-8"))
+        chip = MICROCONTROLLERS[description["mcu"]]
+        self.gpios = [mask(chip.pins), mask(chip.outputs)]
         state = Path(config["state"]) if config["state"] else None
         self.storage = Storage(board / "partitions.csv", description["flash_bytes"], state, self, config["seed"])
         counters = Path(config["cards"]) if config["cards"] else state and state / "cards.json"
@@ -389,6 +392,7 @@ class Server:
                 "raw": raw,
                 "reset_cause": self.resets[-1],
                 "unique_id": self.unique_id,
+                "gpios": self.gpios,
             }
         ).encode()
 

@@ -13,6 +13,9 @@ options = { width = 240 }        # keyword arguments of the model
 
 [pull]                           # resistors on the board
 up = [21]
+
+[note]                           # why a pin that boot looks at may be used; for people
+12 = "the card slot is open at reset"
 """
 
 import importlib
@@ -52,7 +55,7 @@ _BUS_PINS = {"spi": {"sck", "mosi", "miso"}, "i2c": {"scl", "sda"}, "uart": {"tx
 def load(path: Path) -> Wiring:
     """Build every chip and say where it sits. Raises WiringError, naming the line's table."""
     table = tomllib.loads(path.read_text("utf-8"))
-    unknown = set(table) - {"bus", "chip", "pull"}
+    unknown = set(table) - {"bus", "chip", "pull", "note"}
     if unknown:
         raise WiringError(f"{path.name}: unknown table {sorted(unknown)}")
     buses: dict[str, Bus] = {}

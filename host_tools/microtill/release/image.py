@@ -50,6 +50,7 @@ def _sources(board: str) -> dict[str, Path]:
         raise ImageError(f"boards/{board}/board.py does not exist")
     files = dict(_shipped(FIRMWARE))
     files["board.py"] = folder / "board.py"
+    files["soc.py"] = BOARDS / "soc.py"
     return files
 
 
@@ -82,7 +83,7 @@ def _build(name: str, files: dict[str, Path], into: Path) -> Path:
     if not image.exists():
         into.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=into, suffix=".new", delete=False) as new:
-            new.write(_pack(_compiled(files, contents)))
+            new.write(pack(_compiled(files, contents)))
         new_path = Path(new.name)
         new_path.chmod(0o644)
         new_path.replace(image)  # whole or not at all: several builds may run at once
@@ -133,7 +134,7 @@ def compile_mpy(path: Path, shipped: str, architecture: str | None = None) -> by
         return out.read_bytes()
 
 
-def _pack(files: dict[str, bytes]) -> bytes:
+def pack(files: dict[str, bytes]) -> bytes:
     # mpremote says of its own interface that it will change: this function is the only one that knows it.
     from mpremote.romfs import VfsRomWriter
 
