@@ -9,6 +9,7 @@
 include("../firmware/manifest.py")
 package("till", base_path="../firmware", opt=2)
 module("soc.py", opt=2)
+module("bringup.py", opt=2)
 module("frozen_boot.py", opt=2)
 module("till_data.py", base_path="../build/frozen", opt=2)
 require("neopixel")

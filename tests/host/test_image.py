@@ -68,7 +68,11 @@ def test_an_image_is_built_once_for_each_content(tmp_path, monkeypatch):
 def test_an_image_holds_every_module_compiled_its_data_and_nothing_else(tmp_path):
     names = set(contents(tmp_path, build_image("TILL_ESP32S3")))
     sources = {p.relative_to(paths.FIRMWARE).as_posix() for p in paths.FIRMWARE.rglob("*.py")} - {"manifest.py"}
-    expected = {name if name in AS_SOURCE else name[:-3] + ".mpy" for name in sources} | {"board.mpy", "soc.mpy"}
+    expected = {name if name in AS_SOURCE else name[:-3] + ".mpy" for name in sources} | {
+        "board.mpy",
+        "soc.mpy",
+        "bringup.mpy",
+    }
     data = names - expected
     assert expected <= names
     assert {name for name in names if name.endswith(".py")} == AS_SOURCE

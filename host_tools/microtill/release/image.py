@@ -51,6 +51,7 @@ def _sources(board: str) -> dict[str, Path]:
     files = dict(_shipped(FIRMWARE))
     files["board.py"] = folder / "board.py"
     files["soc.py"] = BOARDS / "soc.py"
+    files["bringup.py"] = BOARDS / "bringup.py"
     return files
 
 
