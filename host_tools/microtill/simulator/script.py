@@ -13,6 +13,7 @@ from microtill.simulator.world import World
 
 KEYS = (*"0123456789", "OK", "UP", "DOWN", "CLEAR", "CANCEL", "MENU")
 WAIT_SECONDS = 15.0
+PAGES_SECONDS = 10.0  # a small panel has shown all its pages by then
 COUNTS = ("sales", "approved", "declined", "reversed", "amount")
 
 # A bench second passes faster than ours while a script only waits; not so fast that the host's own time shows.
@@ -248,7 +249,8 @@ class Player:
             raise ScriptFailed(f"not on the panel within {seconds:g} s; there is {self.world.read_screen()}")
 
     def _expect(self, text: str) -> None:
-        if not self.world.shows(text):
+        patience = PAGES_SECONDS if self.world.turns_pages() else 0
+        if not self._until(lambda: self.world.shows(text), patience):
             raise ScriptFailed(f"not on the panel; there is {self.world.read_screen()}")
 
     def _absent(self, text: str) -> None:

@@ -95,8 +95,14 @@ class World:
             sni=self.acquirer.home.config.hosts[0],
         )
 
+        asked = False
+
         def press() -> None:
-            if self.shows(*texts("screen.trust"), *texts("screen.ticket")):
+            nonlocal asked
+            shown = self.shows(*texts("screen.trust"), *texts("screen.ticket"))
+            asked = asked or shown
+            # A small panel shows what it asks on several pages, and its title on the first of them.
+            if shown or (asked and self.turns_pages()):
                 self.key("OK")
 
         wishes = Wishes(

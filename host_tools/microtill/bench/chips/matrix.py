@@ -1,6 +1,7 @@
 """A 4×4 matrix keypad without diodes: contacts bounce, and three corners of a rectangle pull the fourth."""
 
 import random
+from collections.abc import Mapping, Sequence
 
 from microtill.bench.chips.base import Chip, Timer
 
@@ -23,32 +24,42 @@ class Matrix(Chip):
     """Rows are driven by the firmware (low = selected), columns need its pull-ups. A key joins one row and one column.
 
     Current takes every path: a column is low when any chain of closed keys leads from it to a row that is low.
+    `stuck`: keys whose contact never opens; `bounces`: keys that chatter for so many
+    microseconds.
     """
 
     pins = ROWS + COLUMNS
     hands = ("press", "release", "glitch")
 
-    def __init__(self, name: str = "keypad", legend: tuple[tuple[str, ...], ...] = LEGEND, seed: int = 1):
+    def __init__(
+        self, name: str = "keypad", legend: tuple[tuple[str, ...], ...] = LEGEND, seed: int = 1,
+        stuck: Sequence[str] = (), bounces: Mapping[str, int] | None = None,
+    ):  # fmt: skip
         super().__init__(name)
         self._where = {key: (row, column) for row, keys in enumerate(legend) for column, key in enumerate(keys)}
         self._random = random.Random(seed)
         self._rows = [1] * len(ROWS)
         self._driven: list[int | None] = [None] * len(COLUMNS)
-        self._closed: set[tuple[int, int]] = set()
+        self._stuck = {self._where[key] for key in stuck}
+        self._bounces = bounces or {}
+        self._closed: set[tuple[int, int]] = set(self._stuck)
         self._bouncing: dict[str, Timer] = {}
         self._down: list[str] = []
 
-    def press(self, key: str, bounce_us: int = BOUNCE_US) -> None:
+    def press(self, key: str, bounce_us: int | None = None) -> None:
         """Push `key` down and hold it; its contact chatters for `bounce_us`."""
         if key not in self._down:
             self._down.append(key)
-        self._settle(key, True, bounce_us)
+        self._settle(key, True, self._chatters(key, bounce_us))
 
-    def release(self, key: str, bounce_us: int = BOUNCE_US) -> None:
+    def release(self, key: str, bounce_us: int | None = None) -> None:
         """Let `key` go; its contact chatters for `bounce_us`."""
         if key in self._down:
             self._down.remove(key)
-        self._settle(key, False, bounce_us)
+        self._settle(key, False, self._chatters(key, bounce_us))
+
+    def _chatters(self, key: str, bounce_us: int | None) -> int:
+        return self._bounces.get(key, BOUNCE_US) if bounce_us is None else bounce_us
 
     def glitch(self, key: str, us: int) -> None:
         """One short false contact of `key`, as dirt or a knock makes it."""
@@ -57,7 +68,8 @@ class Matrix(Chip):
         self.seam.after(us, lambda: self._set(key, key in self._down))
 
     def seen(self) -> dict:
-        return {"down": list(self._down), "rows": list(self._rows)}
+        """The keys that are held; `rests`: the terminal takes all keys for up (it selects all rows then, and waits)."""
+        return {"down": list(self._down), "rests": not any(self._rows)}
 
     def power_on(self) -> None:
         self._driven = [None] * len(COLUMNS)
@@ -98,7 +110,7 @@ class Matrix(Chip):
     def _set(self, key: str, closed: bool) -> None:
         if closed:
             self._closed.add(self._where[key])
-        else:
+        elif self._where[key] not in self._stuck:
             self._closed.discard(self._where[key])
         self._spread()
 

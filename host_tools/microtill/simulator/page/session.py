@@ -402,10 +402,10 @@ class Session:
         self._struck = time.monotonic()
 
     async def _keypad_rests(self) -> None:
-        """Until the terminal has noticed that every key is up: it selects all rows then, and waits."""
+        """Until the terminal has noticed that every key is up."""
         while True:
             keypad = (await asyncio.to_thread(self._bench.seen))["keypad"]
-            if keypad["down"] or not any(keypad["rows"]):
+            if keypad["down"] or keypad["rests"]:
                 return
             await asyncio.sleep(0.005)
 
