@@ -369,3 +369,8 @@ def test_a_list_of_accounts_tells_no_secret(operators):
     account = made(operators)
     (row,) = [a for a in operators.accounts() if a["name"] == account.name]
     assert set(row) == {"name", "role", "created", "disabled", "sessions"}
+
+
+def test_a_generated_password_may_hold_a_short_name(operators, monkeypatch):
+    monkeypatch.setattr(passwords, "generate", lambda: "abcd-lily-efgh-ijkl")
+    assert operators.add(LOCAL, "li", "technician").password == "abcd-lily-efgh-ijkl"

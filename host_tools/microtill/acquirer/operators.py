@@ -124,7 +124,8 @@ class Operators:
         ]
 
     def _password(self, name: str, password: str) -> str:
-        password = password or passwords.generate()
+        if not password:
+            return passwords.generate()  # random, whatever letters of the name may stand in it
         if not passwords.SHORTEST <= len(password) <= passwords.LONGEST or name in password.lower():
             raise malformed(f"password: {passwords.SHORTEST} characters or more, without the name in it")
         return password
