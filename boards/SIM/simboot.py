@@ -38,7 +38,7 @@ def _start(sim_image, bus_fd, events_fd):
     hello = json.loads(simbus.fetch(simbus.HELLO, 0))
     simbus.set_clock(*hello["clock"])
     simbus.boot_us = simbus.now_us()
-    for name in ("time", "machine", "network", "esp32", "socket", "neopixel", "simloop"):
+    for name in ("time", "machine", "network", "esp32", "esp", "socket", "neopixel", "simloop"):
         __import__(name)
     sys.modules["time"]._set_rtc(hello["rtc_us"])
     known = {name: hello[name] for name in ("unique_id", "reset_cause", "gpios")}

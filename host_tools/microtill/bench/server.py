@@ -25,7 +25,7 @@ from microtill.bench.relay import Network
 from microtill.bench.serial_port import SerialPort
 from microtill.bench.storage import Storage
 from microtill.bench.virtual_board import HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RESET, Answer, VirtualBoard
-from microtill.bench.wlan import AccessPoint, Wlan
+from microtill.bench.wlan import SENDING, AccessPoint, Wlan
 from microtill.paths import BOARDS, FIRMWARE
 
 _BUFFER = 1 << 20
@@ -46,6 +46,11 @@ _ROM = {
     HARD_RESET: b"ESP-ROM:esp32s3-20210327\r\nrst:0xc (RTC_SW_CPU_RST),boot:0x8 (SPI_FAST_FLASH_BOOT)\r\n",
     WDT_RESET: b"ESP-ROM:esp32s3-20210327\r\nrst:0x7 (TG0WDT_SYS_RST),boot:0x8 (SPI_FAST_FLASH_BOOT)\r\n",
 }
+
+_BROWNED_OUT = (
+    b"\r\nBrownout detector was triggered\r\n\r\n"
+    b"ESP-ROM:esp32s3-20210327\r\nrst:0xf (BROWNOUT_RST),boot:0x8 (SPI_FAST_FLASH_BOOT)\r\n"
+)
 
 
 class CommandError(Exception):
@@ -93,6 +98,7 @@ class Server:
         self._rtc_us = 0
         self._rtc_memory = b""
         self._restart: int | None = None
+        self._browned_out = False
         self._running = True
         self.board = VirtualBoard(
             Path(config["wiring"]) if config["wiring"] else board / "wiring.toml", self.clock, self
@@ -100,6 +106,8 @@ class Server:
         description = json.loads((board / "board.json").read_text("utf-8"))
         chip = MICROCONTROLLERS[description["mcu"]]
         self.gpios = [mask(chip.pins), mask(chip.outputs)]
+        self.description = description
+        self.module = self.board.module
         state = Path(config["state"]) if config["state"] else None
         self.storage = Storage(board / "partitions.csv", description["flash_bytes"], state, self, config["seed"])
         counters = Path(config["cards"]) if config["cards"] else state and state / "cards.json"
@@ -114,6 +122,7 @@ class Server:
         self.operations |= {
             Op.RESOLVE: self._resolve,
             Op.HELLO: self._hello,
+            Op.WLAN: self._transmit,
             Op.SYNC: lambda _obj, _data: (0, b""),
             Op.RESET: self._reset,
             Op.RTC_SET: self._rtc_set,
@@ -234,7 +243,8 @@ class Server:
         if self.prompt:
             if cause != SOFT_RESET:
                 self.prompt.raw = False
-                self._print(_ROM[cause])
+                self._print(_BROWNED_OUT if self._browned_out else _ROM[cause])
+                self._browned_out = False
             self.prompt.started(firmware.process.pid)
         self.selector.register(firmware.bus, selectors.EVENT_READ, self._on_bus)
         self.selector.register(firmware.events, selectors.EVENT_READ, self._on_events)
@@ -392,9 +402,21 @@ class Server:
                 "raw": raw,
                 "reset_cause": self.resets[-1],
                 "unique_id": self.unique_id,
+                "flash_bytes": self.module.flash_bytes or self.description["flash_bytes"],
+                "psram_bytes": self.description.get("psram_bytes", 0) if self.module.psram else 0,
                 "gpios": self.gpios,
             }
         ).encode()
+
+    def _transmit(self, obj: int, data: memoryview) -> Answer | None:
+        """The radio. With the reader's field it takes more than a weak supply gives, and the detector resets."""
+        assert self.wlan
+        if self.module.weak_supply and obj in SENDING and self.board.field:
+            self.board.tell("supply", "fell below the detector's level")
+            self._browned_out = True
+            self.restart(PWRON_RESET)  # which is what MicroPython makes of it
+            return None
+        return self.wlan.operations[Op.WLAN](obj, data)
 
     def _reset(self, soft: int, _data: memoryview) -> None:
         self.restart(SOFT_RESET if soft else HARD_RESET)

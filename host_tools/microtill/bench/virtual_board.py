@@ -60,6 +60,7 @@ class VirtualBoard:
         built = wiring.load(path)
         self.chips = built.chips
         self.buses = built.buses
+        self.module = built.module
         self.pins = Pins(built, self._board_violation, lambda gpio, level: host.interrupt(Event.PIN, gpio, level))
         self._pin_taps = built.pins
         self.counts: dict[str, dict[str, float]] = {}
@@ -111,6 +112,11 @@ class VirtualBoard:
             self._signal(gpio, "pwm", 0, 0)
         self._forget()
         self.pins.reset()
+
+    @property
+    def field(self) -> bool:
+        """Whether a reader's field is on."""
+        return any(chip.seen().get("field") for chip in self.chips.values())
 
     def soft_reset(self) -> None:
         """Python restarts, the microcontroller does not: timers, waves and pin interrupts go, the watchdog runs on."""

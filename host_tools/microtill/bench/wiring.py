@@ -14,15 +14,21 @@ options = { width = 240 }        # keyword arguments of the model
 [pull]                           # resistors on the board
 up = [21]
 
+[module]                         # what came soldered, where it is not what board.json says
+psram = false
+
 [note]                           # why a pin that boot looks at may be used; for people
 12 = "the card slot is open at reset"
 """
 
 import importlib
+import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from microtill.bench import miswiring
 from microtill.bench.chips.base import Chip
 
 MAX_GPIO = 48
@@ -40,6 +46,15 @@ class Bus:
     chips: list[tuple[Chip, dict[str, int]]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Module:
+    """What came soldered. `flash_bytes`: None for as many as board.json says; `psram`: False where it is missing."""
+
+    flash_bytes: int | None = None
+    psram: bool = True
+    weak_supply: bool = False
+
+
 @dataclass
 class Wiring:
     chips: dict[str, Chip]
@@ -47,6 +62,7 @@ class Wiring:
     buses: list[Bus]
     pull_up: set[int]
     pull_down: set[int]
+    module: Module
 
 
 _BUS_PINS = {"spi": {"sck", "mosi", "miso"}, "i2c": {"scl", "sda"}, "uart": {"tx", "rx"}}
@@ -55,7 +71,9 @@ _BUS_PINS = {"spi": {"sck", "mosi", "miso"}, "i2c": {"scl", "sda"}, "uart": {"tx
 def load(path: Path) -> Wiring:
     """Build every chip and say where it sits. Raises WiringError, naming the line's table."""
     table = tomllib.loads(path.read_text("utf-8"))
-    unknown = set(table) - {"bus", "chip", "pull", "note"}
+    if "base" in table:
+        table = _miswired(table, path)
+    unknown = set(table) - {"bus", "chip", "pull", "note", "module"}
     if unknown:
         raise WiringError(f"{path.name}: unknown table {sorted(unknown)}")
     buses: dict[str, Bus] = {}
@@ -98,4 +116,29 @@ def load(path: Path) -> Wiring:
             buses[entry["bus"]].chips.append((chip, wired))
         chips[name] = chip
     pull = table.get("pull", {})
-    return Wiring(chips, pins, list(buses.values()), set(pull.get("up", ())), set(pull.get("down", ())))
+    return Wiring(chips, pins, list(buses.values()), set(pull.get("up", ())), set(pull.get("down", ())), _module(table))
+
+
+def _module(table: dict) -> Module:
+    try:
+        return Module(**table.get("module", {}))
+    except TypeError as e:
+        raise WiringError(f"module: {e}") from e
+
+
+def _miswired(table: dict, path: Path) -> dict:
+    if set(table) != {"base", "faults"}:
+        raise WiringError(f"{path.name}: base and faults, and nothing else")
+    wired = tomllib.loads((path.parent / table["base"]).read_text("utf-8"))
+    for fault in table["faults"]:
+        if fault not in miswiring.FAULTS:
+            raise WiringError(f"{path.name}: no fault {fault!r}; there are {', '.join(miswiring.FAULTS)}")
+        miswiring.FAULTS[fault](wired)
+    return wired
+
+
+def miswired(board_wiring: Path, into: Path, faults: Sequence[str]) -> Path:
+    """Write a wiring file for `Bench(wiring=…)`: that of a board, wired wrongly in the ways of `miswiring.FAULTS`."""
+    names = ", ".join(json.dumps(fault) for fault in faults)
+    into.write_text(f"base = {json.dumps(board_wiring.resolve().as_posix())}\nfaults = [{names}]\n", "utf-8")
+    return into

@@ -17,6 +17,9 @@ IDLE, CONNECTING, GOT_IP = 1000, 1001, 1010
 BEACON_TIMEOUT, NO_AP_FOUND, WRONG_PASSWORD = 200, 201, 202
 ASSOC_LEAVE = 8
 
+SENDING = (1, 5)
+"""The requests at which the radio sends: connect and scan."""
+
 _NOT_STARTED = 0x3002
 _STATE = 0x3006
 

@@ -59,6 +59,10 @@ class Console:
         # Not from 1: an answer to the last program's question may still be on its way.
         self._numbers = itertools.count(random.randrange(1, _NUMBERS))
 
+    def heard(self) -> list[str]:
+        """Every line the terminal has printed so far, answers and all."""
+        return self._lines()
+
     def send(self, do: str, **members) -> int:
         """Send a request; returns its number for `answer`."""
         number = next(self._numbers)

@@ -4,7 +4,9 @@ Facts are from the ST7789V datasheet, version 1.3; sections are named where a ru
 """
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from microtill.bench.chips.base import SpiChip, SpiSettings
 
@@ -42,6 +44,8 @@ class Glass:
     """The panel on the controller: its part of the frame memory, and how the maker wired it.
 
     `inverted`: IPS glass, which shows true colours after INVON. `bgr`: its colour filters are in the order B G R.
+    `mirrored`: mounted so that x, y or both ("xy") run the other way. `shift`: its lines are led out so many columns
+    and rows further than the controller's, round the edge.
     """
 
     width: int = COLUMNS
@@ -50,6 +54,8 @@ class Glass:
     y0: int = 0
     inverted: bool = True
     bgr: bool = False
+    mirrored: str = ""
+    shift: tuple[int, int] = (0, 0)
 
 
 class ST7789(SpiChip):
@@ -57,9 +63,9 @@ class ST7789(SpiChip):
 
     pins = ("CS", "DC", "RST", "BLK")
 
-    def __init__(self, name: str = "panel", glass: Glass | None = None):
+    def __init__(self, name: str = "panel", glass: Glass | Mapping[str, Any] | None = None):
         super().__init__(name)
-        self.glass = glass or Glass()
+        self.glass = glass if isinstance(glass, Glass) else Glass(**glass or {})
         self.changes = 0
         self._planes = [bytearray(COLUMNS * ROWS) for _ in range(3)]
         self._dc = 1
@@ -118,7 +124,7 @@ class ST7789(SpiChip):
                     planes = planes[::-1]
                 for channel, plane in enumerate(planes):
                     rows = [plane[y * COLUMNS + g.x0 :][: g.width] for y in range(g.y0, g.y0 + g.height)]
-                    shown = b"".join(rows)
+                    shown = b"".join(_mounted(rows, g))
                     out[channel::3] = shown if self._inverted == g.inverted else shown.translate(_INVERT)
             self._frame = bytes(out)
         return self._frame
@@ -338,6 +344,18 @@ class ST7789(SpiChip):
     def _trace(self, text: str) -> None:
         if self.seam:
             self.seam.trace(self, text)
+
+
+def _mounted(rows: list[bytearray], glass: Glass) -> list[bytearray]:
+    """Rows of the memory as they lie on that glass."""
+    across, down = glass.shift
+    if down:
+        rows = rows[-down:] + rows[:-down]
+    if across:
+        rows = [row[-across:] + row[:-across] for row in rows]
+    if "y" in glass.mirrored:
+        rows = rows[::-1]
+    return [row[::-1] for row in rows] if "x" in glass.mirrored else rows
 
 
 def _either(a: bytes, b: bytes) -> bytes:
