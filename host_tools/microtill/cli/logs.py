@@ -1,5 +1,6 @@
 """`microtill logs`: what a terminal has logged, and goes on logging."""
 
+import contextlib
 import json
 import re
 import sys
@@ -71,7 +72,7 @@ def _follow(out: common.Output, port: Port) -> None:
         with port.line() as line:  # a port that is not there, or has no terminal, is said at once
             probe(line)
         while True:
-            with _back(port) as line:
+            with contextlib.closing(_back(port)) as line:
                 try:
                     for text in _lines(line, shown):
                         if out.as_json:

@@ -104,6 +104,8 @@ def _draw_field(picture: Image.Image, x: int, y: int, named: tuple[str, str], sc
     _draw_text(picture, x, y, t(f"label.caption_{name}"), 1)
     while scale > 1 and measure(value) * scale > width:
         scale -= 1
+    while measure(value) * scale > width:
+        value = value[:-1]
     _draw_text(picture, x, y + _CELL + 2, value, scale)
 
 
