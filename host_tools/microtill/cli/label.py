@@ -11,7 +11,7 @@ from microtill.device import ports as device_ports
 from microtill.device import texts
 from microtill.device.errors import DeviceError, UsageError
 from microtill.device.ports import Port
-from microtill.device.probe import STARTING_SECONDS
+from microtill.device.probe import STARTING_SECONDS, Unit
 from microtill.device.texts import t
 
 texts.add(
@@ -41,11 +41,9 @@ def label(
 
         def one(item: Port) -> dict[str, Any]:
             unit = device_ports.ask(item, STARTING_SECONDS)
-            drawn = device_label.draw(unit)
-            files = [output / f"label-{device_label.file_name(unit)}{end}" for end in (".svg", ".png")]
-            if not dry_run:
-                _write(files, drawn)
-            return {"port": item.path, "ok": True, "dry_run": dry_run, "code": drawn.code, "files": files}
+            files = label_files(unit, output) if dry_run else write_label(unit, output)
+            code = device_label.code_of(unit)
+            return {"port": item.path, "ok": True, "dry_run": dry_run, "code": code, "files": files}
 
         results = common.on_each(chosen, one)
         for item, told in results:
@@ -61,13 +59,22 @@ def label(
         common.end(results)
 
 
-def _write(files: list[Path], drawn: device_label.Label) -> None:
+def label_files(unit: Unit, folder: Path) -> list[Path]:
+    """Where the label of `unit` goes, as SVG and as PNG."""
+    return [folder / f"label-{device_label.file_name(unit)}{end}" for end in (".svg", ".png")]
+
+
+def write_label(unit: Unit, folder: Path) -> list[Path]:
+    """Draw the label of `unit` into `folder`, which is made. Returns its files; UsageError: not writable."""
+    drawn = device_label.draw(unit)
+    svg, png = files = label_files(unit, folder)
     try:
-        files[0].parent.mkdir(parents=True, exist_ok=True)
-        files[0].write_text(drawn.svg(), "utf-8")
-        files[1].write_bytes(drawn.png())
+        folder.mkdir(parents=True, exist_ok=True)
+        svg.write_text(drawn.svg(), "utf-8")
+        png.write_bytes(drawn.png())
     except OSError as e:
-        raise UsageError("error.cannot_write", path=e.filename or files[0], detail=e.strerror or str(e)) from e
+        raise UsageError("error.cannot_write", path=e.filename or svg, detail=e.strerror or str(e)) from e
+    return files
 
 
 def _for_programs(port: Port, told: dict[str, Any] | DeviceError) -> dict[str, Any]:
