@@ -131,7 +131,7 @@ texts.add(
         ),
         "terminal.reason.wifi_silent": (
             "路由器没有应答|把终端移近，重启路由器；若仍然如此，按 D 在 9 管理中重新设置",
-            "the router does not answer|go nearer and restart it; if that does not help, set the Wi-Fi anew: D, 9 Manage",
+            "the router does not answer|go nearer and restart it; if that is not it, set the Wi-Fi anew: D, 9 Manage",
         ),
         "terminal.reason.name_not_found": (
             "查不到收单行的主机名|检查路由器的 DNS 和外网，再核对收单行地址",
