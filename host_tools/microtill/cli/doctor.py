@@ -1,15 +1,17 @@
 """`microtill doctor`: what is wrong, and what to do about it."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from microtill.cli import common
+from microtill.cli.hardware import check_hardware
 from microtill.device import doctor as device_doctor
 from microtill.device import ports as device_ports
 from microtill.device import texts
 from microtill.device.doctor import Report
+from microtill.device.hardware import PARTS
 from microtill.device.texts import t
 
 _STYLES = {"ok": "green", "note": "yellow", "fault": "bold red", "skipped": "dim"}
@@ -31,11 +33,17 @@ texts.add(
 def doctor(
     port: common.PortOption = None,
     every: common.AllOption = False,
+    hardware: Annotated[bool, typer.Option("--hardware", help=t("option.hardware"))] = False,
+    part: Annotated[list[str] | None, typer.Option("--part", help=t("option.part"))] = None,
     as_json: common.JsonOption = False,
     language: common.LanguageOption = None,
 ) -> None:
     """Find out what is wrong with a terminal."""
     with common.command(as_json, language) as out:
+        if hardware:
+            (one,) = device_ports.select(port, may_all=False)
+            check_hardware(out, one, part or PARTS)
+            return
         chosen = device_ports.select(port, every)
         with out.working(t("doctor.working")):
             reports = common.all_at_once(device_doctor.examine, chosen)
