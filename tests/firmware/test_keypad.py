@@ -228,8 +228,8 @@ async def test_rows_are_scanned_in_changing_order():
 async def test_unread_keys_are_kept_in_a_ring_and_can_be_forgotten():
     matrix, keypad = made()
     for i in range(20):
-        keypad._tell(i % 16 | 0x80)
-        keypad._tell(i % 16)
+        keypad._change(i % 16, True)
+        keypad._change(i % 16, False)
     first = await keypad.read()
     assert first == (NAMES[4], True)  # 40 told, the newest 32 kept
     keypad.clear()

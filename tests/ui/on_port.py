@@ -37,6 +37,10 @@ if sys.argv[3] == "mono":
     from till.drivers.ssd1306 import SSD1306
 
     display = SSD1306(Bus())
+elif sys.argv[3] == "touch":
+    from till.drivers.ili9341 import ILI9341
+
+    display = ILI9341(Bus(), pin(b"DC"), pin(b"CS"), None, pin(b"BLK"), rows=72, keys_height=168)
 else:
     from till.drivers.st7789 import ST7789
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from microtill.bench.chips.base import SpiSettings
+from microtill.bench.chips.ili9341 import ILI9341
 from microtill.bench.chips.ssd1306 import SSD1306
 from microtill.bench.chips.st7789 import ST7789
 from microtill.paths import FIRMWARE, micropython
@@ -15,7 +16,8 @@ from tests.support.seam import ManualSeam
 
 HERE = Path(__file__).parent
 WIDTH, HEIGHT = 240, 320
-SIZES = {"colour": (WIDTH, HEIGHT), "mono": (128, 64)}
+SIZES = {"colour": (WIDTH, HEIGHT), "mono": (128, 64), "touch": (WIDTH, HEIGHT)}
+_CHIPS = {"colour": ST7789, "mono": SSD1306, "touch": lambda: ILI9341(fastest_hz=40_000_000)}
 _WRITE, _PIN, _MARK = 1, 2, 3
 _BUS = SpiSettings(40_000_000, 0, 0, False)
 
@@ -36,9 +38,10 @@ def frames(
     if done.returncode:
         raise RuntimeError(done.stderr.decode("utf-8", "replace") + done.stdout[-2000:].decode("utf-8", "replace"))
     seam = ManualSeam()
-    chip = SSD1306() if panel == "mono" else ST7789()
+    chip = _CHIPS[panel]()
     chip.attach(seam)
     chip.power_on()
+    seam.advance(100_000)  # a microcontroller takes longer to start
     stream, at, last, sent = done.stdout, 0, None, 0
     while at < len(stream):
         kind, us, length = struct.unpack_from("<BIH", stream, at)

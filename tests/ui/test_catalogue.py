@@ -30,9 +30,19 @@ def load(language: str) -> dict[str, str]:
 
 
 LOADED = {language: load(language) for language in LANGUAGES}
-# Words of small panels, in place of the entries they are named for: each language has its own that are too long.
-MONO = {language: {k[5:]: text for k, text in LOADED[language].items() if k.startswith("mono.")} for language in LOADED}
-TEXTS = {language: {k: text for k, text in LOADED[language].items() if k[:5] != "mono."} for language in LOADED}
+# Words of some panels, in place of the entries they are named for: each language has its own that are too long.
+OWN = ("mono", "touch")
+
+
+def words_of(panel: str, language: str) -> dict[str, str]:
+    return {k.partition(".")[2]: text for k, text in LOADED[language].items() if k.startswith(panel + ".")}
+
+
+MONO = {language: words_of("mono", language) for language in LANGUAGES}
+TEXTS = {
+    language: {k: text for k, text in LOADED[language].items() if k.partition(".")[0] not in OWN}
+    for language in LANGUAGES
+}
 
 
 def columns(text: str) -> int:
@@ -59,7 +69,7 @@ def test_both_languages_fill_in_the_same_names():
     for key, text in TEXTS["zh"].items():
         assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", TEXTS["en"][key])), key
     for language in LANGUAGES:
-        for key, text in MONO[language].items():
+        for key, text in (words_of("mono", language) | words_of("touch", language)).items():
             assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", TEXTS[language][key])), key
 
 
@@ -134,6 +144,18 @@ def test_texts_fit_a_mono_panel(language):
         for link in ("online", "connecting", "offline"):
             fullest = operator + texts[f"status.{link}"] + texts["status.pending"].format(count="99+") + "23:59"
             assert columns(fullest) <= 16
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_texts_fit_a_panel_with_keys_on_it(language):
+    """What has room on the whole panel has it here, and the caps of the keys take two lines of 6 columns."""
+    own = words_of("touch", language)
+    assert own.keys() <= TEXTS[language].keys()
+    for key, text in own.items():
+        assert wrapped(text, 28) <= 3, f"{key}: {text!r}"
+        assert not re.search(r"\b[ABCD]\b|[*#]", text), f"{key} names a key that is not on the caps: {text!r}"
+    for name in ("ok", "cancel", "back", "void", "retry", "menu", "clear"):
+        assert wrapped(TEXTS[language][f"footer.{name}"], 6) <= 2, name
 
 
 RESPONSE_CODES = {

@@ -89,7 +89,19 @@ LEGIBLE_MONO = {
         "link_certificate": ("Host not reached", "Wrong host name"),
     },
 }
-PANELS = {"colour": LEGIBLE, "mono": LEGIBLE_MONO}
+# What a panel with its keys on it has no room for comes on the next page, or when one moves down.
+LEGIBLE_TOUCH = {
+    "zh": LEGIBLE["zh"]
+    | {
+        "ticket": ("海河大学第一食堂", "898210154110002", "2101"),
+        "trust": ("https://pay.haihe.example:8443/v1",),
+        "menu": ("消费", "撤销", "返回", "确认", "菜单", "删除"),
+        "amount": ("消费", "¥123.45", "00", "删除", "取消", "确认"),
+        "unconfirmed": ("撤销", "本笔", "确认"),
+    },
+    "en": LEGIBLE["en"] | {"unconfirmed": ("Void", "OK"), "wifi_password": ("abc", "Cancel")},
+}
+PANELS = {"colour": LEGIBLE, "mono": LEGIBLE_MONO, "touch": LEGIBLE_TOUCH}
 
 
 @pytest.mark.parametrize("language", golden.LANGUAGES)

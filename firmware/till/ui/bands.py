@@ -22,6 +22,9 @@ class Bands:
         self._shown = []
         draw(self._canvas)
 
+    def speak(self, text) -> None:
+        """The language has changed; `text(key)` gives an entry of its catalogue, for what a layout says by itself."""
+
     def _show(self, bands) -> None:
         self._wanted = bands
         if bands is None:  # a picture stands

@@ -372,4 +372,9 @@ label.operator Op
 label.fingerprint FP
 label.support Code
 """,
+    # In place of the above where the keys are drawn on the panel, and have no letters.
+    "touch": """
+screen.idle_menu Menu
+screen.not_provisioned_hint Menu: activation code. Or let a technician bind it over USB
+""",
 }

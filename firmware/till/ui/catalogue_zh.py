@@ -327,4 +327,9 @@ error.card_see_phone 请看手机|再出示
 error.ticket 绑定文件不符
 error.pending_reversals 暂停交易 待冲正
 """,
+    # In place of the above where the keys are drawn on the panel, and have no letters.
+    "touch": """
+screen.idle_menu 按菜单键
+screen.not_provisioned_hint 按菜单键输入激活码，或由维护员用电脑绑定
+""",
 }

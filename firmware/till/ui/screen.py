@@ -35,7 +35,12 @@ def _layout(display, font):
         from till.ui.layout_colour import PALETTE, ColourLayout
 
         display.palette = PALETTE
-        return ColourLayout(Canvas(display, font))
+        canvas = Canvas(display, font)
+        if getattr(display, "keys_height", 0):
+            from till.ui.layout_touch import TouchLayout
+
+            return TouchLayout(canvas, display.keys_height)
+        return ColourLayout(canvas)
     if display.width == 128 and display.height == 64:
         from till.ui.canvas_mono import MonoCanvas
         from till.ui.layout_mono import MonoLayout
@@ -93,6 +98,7 @@ class Screen:
             return
         self._texts = _catalogue(language)
         self._language = language
+        self._layout.speak(self.text)
         if self._again:
             method, args = self._again
             method(*args)

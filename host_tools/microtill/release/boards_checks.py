@@ -22,8 +22,9 @@ _APP = 0x10000
 # Which end of a wire drives it, by the signal's name; what is not here is an input of the microcontroller.
 _DRIVEN = {"sck", "mosi", "tx", "scl", "sda"} | {
     "CS", "DC", "RST", "RES", "BLK", "RSTPD_N", "SIGNAL", "DIN", "R0", "R1", "R2", "R3",
+    "R", "G", "B",
 }  # fmt: skip
-_PULLED_UP = {"IRQ", "C0", "C1", "C2", "C3", "scl", "sda"}
+_PULLED_UP = {"IRQ", "INT", "C0", "C1", "C2", "C3", "scl", "sda"}
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,17 @@ class Wire:
 class Wiring:
     wires: list[Wire] = field(default_factory=list)
     notes: dict[int, str] = field(default_factory=dict)
+    pulled: set[int] = field(default_factory=set)  # by resistors on the board
 
 
 def wiring(board: Path) -> Wiring:
     """A board's wiring.toml as wires."""
     table = tomllib.loads((board / "wiring.toml").read_text("utf-8"))
-    found = Wiring(notes={int(gpio): text for gpio, text in table.get("note", {}).items()})
+    pull = table.get("pull", {})
+    found = Wiring(
+        notes={int(gpio): text for gpio, text in table.get("note", {}).items()},
+        pulled={*pull.get("up", ()), *pull.get("down", ())},
+    )
     for name, entry in table["bus"].items():
         found.wires += [Wire(name, pin, gpio, True) for pin, gpio in entry.items() if isinstance(gpio, int)]
     for name, entry in table["chip"].items():
@@ -68,7 +74,8 @@ def pin_faults(found: Wiring, mcu: str) -> Iterator[str]:
             yield f"{where}: it is for {chip.taken[wire.gpio]}"
         if wire.gpio in chip.input_only and wire.signal in _DRIVEN:
             yield f"{where}: it can only be an input"
-        if wire.gpio in chip.input_only and wire.signal in _PULLED_UP - _DRIVEN:
+        needs_pull = wire.signal in _PULLED_UP - _DRIVEN and wire.gpio not in found.pulled
+        if wire.gpio in chip.input_only and needs_pull:
             yield f"{where}: it has no pull-up of its own"
         if wire.gpio in chip.straps and not found.notes.get(wire.gpio):
             yield f"{where}: a strap ({chip.straps[wire.gpio]}), and [note] does not say why that is well"

@@ -12,10 +12,9 @@ from microtill.bench.chips.base import SpiChip, SpiSettings
 
 COLUMNS, ROWS = 240, 320  # the frame memory (§8.10)
 
-_RESET_PULSE_US = 10  # shortest RESX low pulse (§7.4.5)
+_RESET_PULSE_US = 10  # shortest RESX low pulse
 _SETTLE_US = 5_000  # after reset, SWRESET, SLPIN and SLPOUT, before the next command
 _SLEEP_US = 120_000  # between SLPIN and SLPOUT either way, and from a reset to SLPOUT
-_WRITE_CYCLE_HZ = 62_500_000  # 16 ns serial write cycle (§7.4.3)
 
 _MY, _MX, _MV, _BGR = 0x80, 0x40, 0x20, 0x08
 
@@ -59,9 +58,19 @@ class Glass:
 
 
 class ST7789(SpiChip):
-    """`frame()` is the glass as a person sees it; `changes` counts how often that may have changed."""
+    """`frame()` is the glass as a person sees it; `changes` counts how often that may have changed.
+
+    Another controller of the MIPI DCS family is a subclass that says in what it differs.
+    """
 
     pins = ("CS", "DC", "RST", "BLK")
+    fastest_hz = 62_500_000  # 16 ns serial write cycle (§7.4.3)
+    parameters = _PARAMETERS
+    depths: Mapping[int, int] = {3: 12, 5: 16, 6: 18}  # bits a pixel, by COLMOD's lower three bits
+    sections: Mapping[str, str] = {
+        "pulse": "§7.4.5", "wire": "§8.4", "cycle": "§7.4.3", "memory": "§8.10", "SWRESET": "§9.1.2",
+        "COLMOD": "§9.1.32", "sleep": "§9.1.11, §9.1.12", "window": "§9.1.20",
+    }  # fmt: skip
 
     def __init__(self, name: str = "panel", glass: Glass | Mapping[str, Any] | None = None):
         super().__init__(name)
@@ -102,7 +111,7 @@ class ST7789(SpiChip):
                 self._show()
             elif self._in_reset_since is not None:
                 if self._now() - self._in_reset_since < _RESET_PULSE_US:
-                    self._violation(f"RST low for less than {_RESET_PULSE_US} us (§7.4.5)")
+                    self._violation(f"RST low for less than {_RESET_PULSE_US} us ({self.sections['pulse']})")
                 self._in_reset_since = None
                 self._reset_done(self._now())
 
@@ -133,11 +142,11 @@ class ST7789(SpiChip):
 
     def transfer(self, mosi: memoryview, settings: SpiSettings, read: bool) -> bytes | None:
         if settings.polarity != settings.phase:
-            self._violation("clocked in SPI mode 1 or 2: data is taken at the rising edge (§8.4)")
+            self._violation(f"clocked in SPI mode 1 or 2: data is taken at the rising edge ({self.sections['wire']})")
         if settings.lsb_first:
-            self._violation("bytes sent least significant bit first (§8.4)")
-        if settings.baudrate > _WRITE_CYCLE_HZ:
-            self._violation(f"written at {settings.baudrate} Hz, above {_WRITE_CYCLE_HZ} (§7.4.3)")
+            self._violation(f"bytes sent least significant bit first ({self.sections['wire']})")
+        if settings.baudrate > self.fastest_hz:
+            self._violation(f"written at {settings.baudrate} Hz, above {self.fastest_hz} ({self.sections['cycle']})")
         if read:
             self._violation("read, but this module brings out no data line to read")
         if self._in_reset_since is not None:
@@ -163,9 +172,9 @@ class ST7789(SpiChip):
             self._astray = self._x[1] >= columns or self._y[1] >= rows
             if self._astray:
                 self._violation("a write into a window that MADCTL has put out of the memory")
-        elif command not in _PARAMETERS:
+        elif command not in self.parameters:
             self._violation(f"command {command:02X}h is unknown to the datasheet or not modelled here")
-        elif _PARAMETERS[command] == 0:
+        elif self.parameters[command] == 0:
             self._run(command, b"")
 
     def _data(self, data: bytes) -> None:
@@ -175,8 +184,8 @@ class ST7789(SpiChip):
                 self._pixels(data)
         elif command is None:
             self._violation("data without a command that takes it")
-        elif command in _PARAMETERS:
-            wanted = _PARAMETERS[command]
+        elif command in self.parameters:
+            wanted = self.parameters[command]
             before = len(self._got)
             self._got += data
             if len(self._got) > wanted:
@@ -189,15 +198,16 @@ class ST7789(SpiChip):
         command = self._command
         if command in (_RAMWR, _RAMWRC):
             if self._got:
-                self._violation("a write to the frame memory ended inside a pixel (§8.10)")
-        elif command is not None and len(self._got) < _PARAMETERS.get(command, 0):
-            self._violation(f"command {command:02X}h with {len(self._got)} of its {_PARAMETERS[command]} parameters")
+                self._violation(f"a write to the frame memory ended inside a pixel ({self.sections['memory']})")
+        elif command is not None and len(self._got) < self.parameters.get(command, 0):
+            wanted = self.parameters[command]
+            self._violation(f"command {command:02X}h with {len(self._got)} of its {wanted} parameters")
 
     def _run(self, command: int, data: bytes) -> None:
         now = self._now()
         if command == 0x01:
             if self._awake and now < self._slept_or_woke + _SLEEP_US:
-                self._violation("SWRESET during the sleep out sequence (§9.1.2)")
+                self._violation(f"SWRESET during the sleep out sequence ({self.sections['SWRESET']})")
             self._reset_done(now)
             self._busy_with = "SWRESET"
         elif command == 0x10:
@@ -217,9 +227,10 @@ class ST7789(SpiChip):
             self._madctl = data[0]
             self._show()
         elif command == 0x3A:
-            depth = {3: 12, 5: 16, 6: 18}.get(data[0] & 7)
+            depth = self.depths.get(data[0] & 7)
             if depth is None:
-                self._violation(f"COLMOD {data[0]:02X}h names no pixel format of this interface (§9.1.32)")
+                section = self.sections["COLMOD"]
+                self._violation(f"COLMOD {data[0]:02X}h names no pixel format of this interface ({section})")
             else:
                 self._depth = depth
         elif command in (0x12, 0x39):
@@ -229,7 +240,7 @@ class ST7789(SpiChip):
         name = "SLPOUT" if awake else "SLPIN"
         if now < self._slept_or_woke + _SLEEP_US:
             early = self._slept_or_woke + _SLEEP_US - now
-            self._violation(f"{name} {early} us early: 120 ms after {self._slept_with} (§9.1.11, §9.1.12)")
+            self._violation(f"{name} {early} us early: 120 ms after {self._slept_with} ({self.sections['sleep']})")
         self._awake = awake
         self._slept_or_woke, self._slept_with = now, name
         self._busy_until, self._busy_with = now + _SETTLE_US, name
@@ -240,7 +251,8 @@ class ST7789(SpiChip):
         swapped = bool(self._madctl & _MV)
         limit = COLUMNS if (command == 0x2A) != swapped else ROWS
         if start > end or end >= limit:
-            self._violation(f"window {start} … {end} of {limit}: start after end, or out of the memory (§9.1.20)")
+            section = self.sections["window"]
+            self._violation(f"window {start} … {end} of {limit}: start after end, or out of the memory ({section})")
         elif command == 0x2A:
             self._x = (start, end)
         else:

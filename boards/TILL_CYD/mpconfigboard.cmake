@@ -1,0 +1,16 @@
+# Read by ports/esp32/CMakeLists.txt of MicroPython 1.29: make -C ports/esp32 BOARD_DIR=/path/to/boards/TILL_CYD
+set(IDF_TARGET esp32)
+
+set(SDKCONFIG_DEFAULTS
+    boards/sdkconfig.base
+    ${SDKCONFIG_IDF_VERSION_SPECIFIC}
+    boards/sdkconfig.240mhz
+    ${MICROPY_BOARD_DIR}/sdkconfig.board
+)
+
+# The sdkconfig files are copied as they are, so what depends on where this folder is has to be written here.
+file(WRITE ${CMAKE_BINARY_DIR}/sdkconfig.table
+    "CONFIG_PARTITION_TABLE_CUSTOM_FILENAME=\"${MICROPY_BOARD_DIR}/partitions.csv\"\n")
+list(APPEND SDKCONFIG_DEFAULTS ${CMAKE_BINARY_DIR}/sdkconfig.table)
+
+set(MICROPY_FROZEN_MANIFEST ${MICROPY_BOARD_DIR}/manifest.py)
