@@ -1,4 +1,4 @@
-"""The same payment card is read over each of the reader's links: the same data come out, and each link's cost is told."""
+"""The same payment card is read over each of the reader's links: the same data come out, and what each link costs."""
 
 import pytest
 from pn532_links import start
@@ -45,7 +45,7 @@ def test_each_link_reads_the_same_card_data(tmp_path, card):
             after = bench.counters()["nfc"]
             assert bench.violations() == []
         cost[link] = ((after["seconds"] - before["seconds"]) * 1000, after["bytes"] - before["bytes"])
-    print({link: (round(ms, 1), count) for link, (ms, count) in cost.items()})  # noqa: T201 - shown when it fails
+    print({link: (round(ms, 1), count) for link, (ms, count) in cost.items()})  # shown when it fails
     assert len(set(read.values())) == 1
     assert "ARQC" in read["spi"]
     for link, (ms, count) in cost.items():

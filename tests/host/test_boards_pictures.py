@@ -36,6 +36,19 @@ def test_every_wire_is_drawn_once(name):
     assert sorted(drawn) == sorted(wire.gpio for wire in checks.wiring(path.parent).wires)
 
 
+@pytest.mark.parametrize("name", [name for name in PICTURES if name.endswith("wiring.svg")])
+def test_the_readme_shows_the_wiring_as_it_is(name):
+    board = PICTURES[name].parent
+    readme = (BOARDS / "README.md").read_text("utf-8")
+    section = readme.split(f"\n## {board.name}\n", 1)[1].split("\n## ", 1)[0]
+    assert f"]({name})" in section
+    rows = re.findall(r"^\| `([A-Za-z0-9_]+)` \| `([A-Za-z0-9_]+)` \| (\d+) \|", section, re.M)
+    # A bus and its chip have one name: their pins stand in one table.
+    assert {(part, pin): int(gpio) for part, pin, gpio in rows} == {
+        (wire.part, wire.signal): wire.gpio for wire in checks.wiring(board).wires
+    }
+
+
 def test_the_reader_on_a_uart_is_crossed():
     reader = next(m for m in boards_pictures.modules(BOARDS / "TILL_ESP32") if "PN532" in m.title[0])
     goals = {wire.printed: wire.gpio for wire in reader.wires}
