@@ -28,6 +28,11 @@ COMMANDS = {
     "label": "microtill.cli.label:label",
     "flash": "microtill.cli.flash:flash",
     "wipe": "microtill.cli.wipe:wipe",
+    "login": "microtill.cli.login:login",
+    "logout": "microtill.cli.login:logout",
+    "work": "microtill.cli.work:work",
+    "provision": "microtill.cli.provision:provision",
+    "activate": "microtill.cli.activate:activate",
 }
 
 _POSIX_ONLY = frozenset({"fcntl", "grp", "pty", "resource", "termios", "tty"})

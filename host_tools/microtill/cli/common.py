@@ -126,6 +126,15 @@ class Bars:
         """A bar for the device `name`; full at `total`."""
         return Bar(self, name, total)
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """No bar moves while the body asks a person something."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
+
 
 class Bar:
     """One device's bar."""

@@ -41,11 +41,12 @@ MODES = ("new", "renew", "recover", "replace", "move")
 STEPS = 7
 """Of the watch: look, trust, Wi-Fi, key request, ticket, proof, record."""
 
+TELL_SECONDS = 10.0
+"""How long the acquirer is asked again to take down the outcome."""
 CONSENT_SECONDS = 125.0  # a terminal gives up its question after 120
 _RESTART_SECONDS = 60.0
 _PROOF_SECONDS = 60.0
 _HOPELESS_SECONDS = 12.0  # so long a reason stands that does not pass by itself
-_TELL_SECONDS = 10.0
 _TRIES = 5
 _POLL = 0.02
 _LOOK = 0.2
@@ -163,7 +164,10 @@ class Outcome:
 class Link(Protocol):
     """The way to a unit."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The port's; empty when there is none that could go away."""
+        ...
 
     def open(self) -> Unit:
         """Who is there; a restart before this is waited for."""
@@ -507,7 +511,7 @@ class _Provisioning:
     def _record(self) -> None:
         self._watch.stage("provision.recording")
         outcome = self.outcome
-        deadline = time.monotonic() + _TELL_SECONDS
+        deadline = time.monotonic() + TELL_SECONDS
         while True:
             try:
                 self._acquirer.report(outcome.tid, outcome.serial, outcome.version, True)

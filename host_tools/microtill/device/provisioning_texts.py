@@ -238,7 +238,15 @@ add(
             "批量已停止，此行未做|处理后重新运行",
             "the batch was stopped before this row|settle the cause and run it again",
         ),
-        "wifi_file.hint": ("无线网络文件", "Wi-Fi file"),
+        "error.no_such_work": (
+            "工单 {work} 不在列表上|用 `microtill work` 查看",
+            "there is no work item {work} for you|`microtill work` lists what is to do",
+        ),
+        "error.trust_file": ("无法读取 {path}：{detail}|检查文件名", "cannot read {path}: {detail}|check its name"),
+        "error.cannot_log": (
+            "无法写入记录 {path}：{detail}|腾出磁盘空间，或用 MICROTILL_HOME 换一个文件夹",
+            "cannot write the record {path}: {detail}|free some space, or name another folder with MICROTILL_HOME",
+        ),
     }
 )
 
@@ -267,5 +275,121 @@ add(
         "provision.proving": ("连通测试", "echo test to the acquirer"),
         "provision.recording": ("上报结果", "recording the outcome"),
         "provision.waiting": ("已断开，等待重新插上", "unplugged: waiting for it to come back"),
+    }
+)
+
+add(
+    {
+        "help.login": (
+            "登录收单行：密码和验证码逐次输入，登录凭据存入系统钥匙串，最长 12 小时",
+            "Sign in to the acquirer for 12 hours at most: password and code are typed, the token goes into the keyring.",
+        ),
+        "help.logout": ("退出登录", "End the session, here and at the acquirer."),
+        "help.work": ("列出待办工单", "List the work that the acquirer has for you."),
+        "help.provision": (
+            "把终端绑定到商户：核对、信任、无线网络、取绑定文件、键盘确认、连通测试、上报",
+            "Bind a terminal to a merchant: check, trust, Wi-Fi, ticket, consent at its keypad, echo test, record.",
+        ),
+        "help.batch": ("按 CSV 表批量绑定终端", "Provision many terminals from a CSV file. Safe to run again."),
+        "help.activate": (
+            "取一个激活码，在终端键盘上输入",
+            "Get an activation code, to be typed at the terminal's own keypad.",
+        ),
+        "option.url": (
+            "收单行地址，https://主机:端口；缺省用上次的",
+            "https://HOST:PORT of the acquirer; else the last one",
+        ),
+        "option.operator": ("用户名；不写则询问", "your name there; asked for otherwise"),
+        "option.ca": (
+            "收单行的 CA 证书（PEM）；会记住其指纹",
+            "the acquirer's CA (PEM); its fingerprint is remembered",
+        ),
+        "option.connect": (
+            "改连 主机:端口，证书仍按地址核对",
+            "connect to HOST:PORT instead; the certificate must still be the URL's",
+        ),
+        "option.shell": (
+            "不用钥匙串：登录只在新开的命令行里有效",
+            "without a keyring: open a shell in which the session lives",
+        ),
+        "option.tid": ("终端号，8 位", "terminal ID, 8 characters"),
+        "option.mid": ("商户号，15 位；与收单行核对", "merchant ID, 15 digits; compared with the acquirer's"),
+        "option.work": ("工单号", "number of the work item"),
+        "option.serial": ("终端序列号", "the unit's serial"),
+        "option.mode": ("方式：{known}；通常不用写", "one of {known}; usually left out"),
+        "option.wifi_file": ("无线网络文件（TOML，权限 0600）", "file with one or two networks (TOML, mode 0600)"),
+        "option.ask_wifi": ("重新输入无线网络", "type the Wi-Fi anew, also where there is one"),
+        "option.trust_file": (
+            "给空白终端的信任文件；缺省从收单行取",
+            "trust object for a blank unit; else the acquirer's",
+        ),
+        "option.yes": ("不再询问商户是否正确", "do not ask whether the merchant is right"),
+        "login.name": ("用户名", "Name"),
+        "login.password": ("密码", "Password"),
+        "login.totp": ("验证码", "Code of the authenticator"),
+        "login.done": ("{name}（{role}）已登录，到 {until}", "{name} ({role}) is signed in until {until}"),
+        "login.shell": (
+            "{name}（{role}）已登录，到 {until}；只在这个命令行里有效，exit 退出",
+            "{name} ({role}) is signed in until {until}, in this shell only; exit ends it",
+        ),
+        "login.shell_ended": ("已退出登录", "the session has ended"),
+        "logout.done": ("{name} 已退出登录", "{name} is signed out"),
+        "logout.not_told": (
+            "收单行 {url} 未能告知：其登录到 {until} 为止",
+            "the acquirer {url} could not be told: there the session ends at {until}",
+        ),
+        "work.none": ("没有待办工单", "nothing to do"),
+        "work.kind.install": ("安装", "install"),
+        "work.kind.replace": ("换机", "replace"),
+        "work.kind.move": ("移机", "move"),
+        "work.column.work": ("工单", "Work"),
+        "work.column.kind": ("类型", "Kind"),
+        "work.column.tid": ("终端号", "Terminal"),
+        "work.column.merchant": ("商户", "Merchant"),
+        "work.column.mid": ("商户号", "Merchant ID"),
+        "work.column.category": ("行业", "Category"),
+        "work.column.serial": ("序列号", "Serial"),
+        "work.column.note": ("备注", "Note"),
+        "work.column.created": ("创建", "Created"),
+        "activate.for": (
+            "{serial} 绑定为 {tid}（{merchant}）的激活码：",
+            "Activation code of {serial} for {tid}, {merchant}:",
+        ),
+        "activate.until": (
+            "有效到 {until}，只能用一次；不再显示。终端上：菜单 → 激活",
+            "good until {until}, once, and not shown again. At the terminal: menu, activate",
+        ),
+        "activate.would": (
+            "将为 {serial} 取 {tid}（{merchant}）的激活码",
+            "would ask for an activation code of {serial} for {tid}, {merchant}",
+        ),
+        "provision.row.merchant": ("商户", "merchant"),
+        "provision.row.mid": ("商户号", "merchant ID"),
+        "provision.row.acquirer": ("  收单机构", "  acquirer"),
+        "provision.row.area": ("  地区", "  area"),
+        "provision.row.mcc": ("  行业 MCC", "  category"),
+        "provision.row.number": ("  序号", "  number"),
+        "provision.row.tid": ("终端号", "terminal ID"),
+        "provision.row.unit": ("本机", "this unit"),
+        "provision.row.mode": ("方式", "mode"),
+        "provision.row.fingerprint": ("信任指纹", "trust fingerprint"),
+        "provision.state.blank": ("空白", "blank"),
+        "provision.state.trusted": ("待绑定", "no merchant yet"),
+        "provision.state.provisioned": ("已绑定", "a merchant's already"),
+        "provision.mcc_unknown": ("（表中没有此行业代码）", "(not in the table of categories)"),
+        "provision.confirm": ("商户是否正确？", "Is this the merchant?"),
+        "provision.which_work": ("哪一个工单？", "Which work item?"),
+        "provision.wifi_name": ("无线网络名称", "Wi-Fi network"),
+        "provision.wifi_second": ("第二个网络（没有则回车）", "second network (Enter: none)"),
+        "provision.wifi_password": ("{name} 的密码（不显示）", "password of {name} (not shown)"),
+        "provision.ok": ("完成", "done"),
+        "provision.would": (
+            "将把 {serial} 绑定为 {tid}（{merchant}）",
+            "would make {serial} the terminal {tid} of {merchant}",
+        ),
+        "provision.done": ("{serial} 是 {tid}，{merchant}（{mid}）", "{serial} is {tid}, {merchant} ({mid})"),
+        "provision.already": ("原已绑定", "it was already"),
+        "provision.echo": ("连通测试 {ms} 毫秒，绑定第 {version} 版", "echo test {ms} ms, ticket {version}"),
+        "provision.took": ("{seconds} 秒", "{seconds} s"),
     }
 )
