@@ -1,6 +1,7 @@
 """Terminals for whole-flow tests: one provisioned world is kept for each test worker and lent to test after test."""
 
 import contextlib
+from collections import defaultdict
 
 import pytest
 from microtill.bench.client import BenchError
@@ -8,6 +9,8 @@ from microtill.cli.sim import prepare
 from microtill.simulator.script import WAIT_SPEED
 from microtill.simulator.world import World
 from support.worlds import sign_ons
+
+REFERENCE = "TILL_ESP32S3"
 
 _outcome = pytest.StashKey[bool]()
 
@@ -22,20 +25,23 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(scope="session")
 def worlds():
-    """The worlds that nobody uses just now."""
-    kept: list[World] = []
+    """The worlds that nobody uses just now, by board."""
+    kept: dict[str, list[World]] = defaultdict(list)
     yield kept
-    while kept:
-        kept.pop().stop()
+    for worlds in kept.values():
+        while worlds:
+            worlds.pop().stop()
 
 
 @pytest.fixture
 def world(worlds, request, tmp_path):
-    """A provisioned terminal at rest, in Chinese, just restarted.
+    """A provisioned terminal at rest, in Chinese, just restarted; of another board by indirect parametrisation.
 
     Its panel is saved when the test fails, and what it leaves then is not used again.
     """
-    world = worlds.pop() if worlds else World()
+    board = getattr(request, "param", REFERENCE)
+    free = worlds[board]
+    world = free.pop() if free else World(board=board)
     try:
         if world.acquirer:
             world.acquirer.clear()
@@ -52,7 +58,7 @@ def world(worlds, request, tmp_path):
         yield world
         assert world.bench.violations()[broken:] == []
         if request.node.stash.get(_outcome, False):
-            worlds.append(world)
+            free.append(world)
             return
         with contextlib.suppress(BenchError):
             world.save_screen(tmp_path / "failed.png")
