@@ -78,6 +78,9 @@ main()
 """
 
 
+TOOLS = ("ports", "status", "doctor", "logs", "label", "flash", "wipe", "login", "work", "provision", "activate")
+
+
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory):
     script = tmp_path_factory.mktemp("windows") / "edge.py"
@@ -100,11 +103,11 @@ def windows(tmp_path_factory):
 
 def test_help_lists_the_technicians_commands(windows):
     said = windows("--help").stdout
-    for name in ("ports", "status", "doctor", "logs", "label", "flash", "wipe"):
+    for name in TOOLS:
         assert f" {name} " in said, name
 
 
-@pytest.mark.parametrize("name", ["ports", "status", "doctor", "logs", "label", "flash", "wipe"])
+@pytest.mark.parametrize("name", TOOLS)
 def test_each_command_is_there(windows, name):
     assert "--language" in windows(name, "--help").stdout
 

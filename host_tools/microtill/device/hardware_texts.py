@@ -242,7 +242,7 @@ texts.add(
             "{count} network(s), the strongest {name} ({dbm} dBm)",
         ),
         "hw.wifi_weak": (
-            "信号弱：最强 {name}（{dbm} dBm）|检查天线",
+            "信号弱：{count} 个网络中最强的是 {name}（{dbm} dBm）|检查天线",
             "weak: the strongest of {count} is {name} ({dbm} dBm)|look at the antenna",
         ),
         "hw.wifi_none": (
