@@ -9,6 +9,7 @@ from microtill.bench.chips.matrix import LEGEND
 from microtill.paths import BOARDS
 from microtill.release import boards_checks as checks
 from microtill.release import boards_pictures
+from microtill.release.boards import names
 from microtill.release.boards_pictures import PictureError
 
 PICTURES = {str(path.relative_to(BOARDS)): path for path in boards_pictures.pictures()}
@@ -36,12 +37,13 @@ def test_every_wire_is_drawn_once(name):
     assert sorted(drawn) == sorted(wire.gpio for wire in checks.wiring(path.parent).wires)
 
 
-@pytest.mark.parametrize("name", [name for name in PICTURES if name.endswith("wiring.svg")])
+@pytest.mark.parametrize("name", names())
 def test_the_readme_shows_the_wiring_as_it_is(name):
-    board = PICTURES[name].parent
+    board = BOARDS / name
     readme = (BOARDS / "README.md").read_text("utf-8")
-    section = readme.split(f"\n## {board.name}\n", 1)[1].split("\n## ", 1)[0]
-    assert f"]({name})" in section
+    section = readme.split(f"\n## {name}\n", 1)[1].split("\n## ", 1)[0]
+    picture = f"{name}/wiring.svg"
+    assert (f"]({picture})" in section) == (picture in PICTURES)
     rows = re.findall(r"^\| `([A-Za-z0-9_]+)` \| `([A-Za-z0-9_]+)` \| (\d+) \|", section, re.M)
     # A bus and its chip have one name: their pins stand in one table.
     assert {(part, pin): int(gpio) for part, pin, gpio in rows} == {
