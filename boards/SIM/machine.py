@@ -76,7 +76,7 @@ class Pin:
 
     def __init__(self, id, mode=-1, pull=-1, *, value=None, drive=0, hold=None):
         gpios, outputs = _hello["gpios"]  # one bit a pin
-        if not gpios >> id & 1:
+        if id < 0 or not gpios >> id & 1:
             raise ValueError("invalid pin")
         if mode > 1 and not outputs >> id & 1:
             raise ValueError("pin can only be input")
