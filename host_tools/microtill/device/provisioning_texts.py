@@ -282,7 +282,7 @@ add(
     {
         "help.login": (
             "登录收单行：密码和验证码逐次输入，登录凭据存入系统钥匙串，最长 12 小时",
-            "Sign in to the acquirer for 12 hours at most: password and code are typed, the token goes into the keyring.",
+            "Sign in to the acquirer for 12 hours at most: password and code are typed, the keyring has the token.",
         ),
         "help.logout": ("退出登录", "End the session, here and at the acquirer."),
         "help.work": ("列出待办工单", "List the work that the acquirer has for you."),
@@ -391,5 +391,60 @@ add(
         "provision.already": ("原已绑定", "it was already"),
         "provision.echo": ("连通测试 {ms} 毫秒，绑定第 {version} 版", "echo test {ms} ms, ticket {version}"),
         "provision.took": ("{seconds} 秒", "{seconds} s"),
+    }
+)
+
+add(
+    {
+        "error.batch_head": (
+            "{path} 的表头不对（{found}）|可用的列：{known}；tid 和 mid 必须有",
+            "{path} has other columns ({found})|there are: {known}; tid and mid must be there",
+        ),
+        "error.batch_cells": (
+            "有 {found} 列，应为 {wanted} 列|检查该行",
+            "{found} cells instead of {wanted}|mend the row",
+        ),
+        "error.batch_twice": (
+            "{name} 与第 {line} 行重复|删去一行",
+            "the same {name} as in line {line}|remove one of them",
+        ),
+        "error.batch_serial": ("序列号不对|核对序列号", "that is no serial|check it"),
+        "provision.acquirer_away": ("收单行没有应答，稍后再试", "the acquirer does not answer: trying again"),
+        "batch.utf8": ("不是 UTF-8", "it is not UTF-8"),
+        "batch.too_long": ("太长", "it is too long"),
+        "batch.empty": ("没有内容", "there are no rows"),
+        "batch.checking": ("向收单行核对", "checking with the acquirer"),
+        "batch.bad": ("{path} 第 {line} 行 {tid}：{what}", "{path}, line {line}, {tid}: {what}"),
+        "batch.mend": (
+            "改正后重新运行，或加 --skip-bad 跳过",
+            "mend them and run it again, or leave them out with --skip-bad",
+        ),
+        "batch.skipped": ("已完成、跳过：{count} 行", "done by an earlier run and skipped: {count}"),
+        "batch.confirm": ("以上 {count} 台是否正确？", "Are these {count} terminals right?"),
+        "batch.would": ("第 {line} 行 {tid}（{merchant}）→ {port}", "line {line}, {tid} ({merchant}): {port}"),
+        "batch.would_count": (
+            "{boards} 台可做，{left} 行缺终端，跳过 {skipped}，有误 {bad}",
+            "{boards} could begin, {left} have no board, {skipped} are done, {bad} are wrong",
+        ),
+        "batch.done": (
+            "完成 {good}，失败 {failed}，跳过 {skipped}，有误 {bad}；结果在 {path}",
+            "{good} done, {failed} failed, {skipped} skipped, {bad} wrong; results in {path}",
+        ),
+        "batch.column.line": ("行", "Line"),
+        "batch.column.tid": ("终端号", "Terminal"),
+        "batch.column.merchant": ("商户", "Merchant"),
+        "batch.column.mid": ("商户号", "Merchant ID"),
+        "batch.column.category": ("行业", "Category"),
+        "batch.column.serial": ("序列号", "Serial"),
+        "option.batch_file": (
+            "清单：tid、mid，可有 serial、wifi、mode、note",
+            "tid and mid; perhaps serial, wifi, mode, note",
+        ),
+        "option.batch_wifi": ("没有写 wifi 的行用的无线网络文件", "Wi-Fi file of rows that name none"),
+        "option.jobs": ("同时处理几台", "how many at once"),
+        "option.results": ("结果文件；缺省在清单旁", "file of results; else beside the list"),
+        "option.skip_bad": ("跳过有误的行", "leave rows out that are wrong"),
+        "option.batch_wait": ("没有空闲终端时等待的秒数", "seconds to wait for boards that are not plugged in yet"),
+        "option.patience": ("收单行没有应答时重试的秒数", "seconds to try again while the acquirer does not answer"),
     }
 )
