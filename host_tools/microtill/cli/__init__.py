@@ -32,6 +32,7 @@ COMMANDS = {
     "logout": "microtill.cli.login:logout",
     "work": "microtill.cli.work:work",
     "provision": "microtill.cli.provision:provision",
+    "batch": "microtill.cli.batch:batch",
     "activate": "microtill.cli.activate:activate",
 }
 

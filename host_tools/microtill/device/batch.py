@@ -29,8 +29,19 @@ from microtill.device.ports import Port
 from microtill.device.probe import Unit, masked
 from microtill.device.provisioning import Outcome, PortLink, Watch, Wishes, attempt
 
-COLUMNS = tuple(
-    ["line", "tid", "mid", "serial", "port", "result", "error", "message", "version", "seconds", "time", "operator"]
+COLUMNS = (
+    "line",
+    "tid",
+    "mid",
+    "serial",
+    "port",
+    "result",
+    "error",
+    "message",
+    "version",
+    "seconds",
+    "time",
+    "operator",
 )
 _SCAN_SECONDS = 0.5
 _AGAIN_SECONDS = 2.0
@@ -132,8 +143,8 @@ def _csv(cells: Sequence[object]) -> bytes:
 class Plan:
     """What all rows have in common.
 
-    `wait`: seconds for boards that are not plugged in yet; `patience`: for an acquirer that does not answer; `back`: for
-    a board that is unplugged.
+    `wait`: seconds for boards that are not plugged in yet; `patience`: for an acquirer that does not answer; `back`:
+    for a board that is unplugged.
     """
 
     jobs: int = 4

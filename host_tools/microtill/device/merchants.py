@@ -1,7 +1,7 @@
 """The list of a batch: a CSV file with a row for each terminal, checked whole before the first board is touched.
 
-Columns, in any order: `tid` and `mid`; and, where wanted, `serial` (this unit and no other), `wifi` (a Wi-Fi file beside
-the list), `mode` (as for one terminal) and `note` (for people). Divided by commas or semicolons, UTF-8.
+Columns, in any order: `tid` and `mid`; where wanted `serial` (this unit and no other), `wifi` (a Wi-Fi file beside the
+list), `mode` (as for one terminal) and `note` (for people). Divided by commas or semicolons, UTF-8.
 """
 
 import csv

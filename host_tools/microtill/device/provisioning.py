@@ -47,6 +47,7 @@ CONSENT_SECONDS = 125.0  # a terminal gives up its question after 120
 _RESTART_SECONDS = 60.0
 _PROOF_SECONDS = 60.0
 _HOPELESS_SECONDS = 12.0  # so long a reason stands that does not pass by itself
+_BUSY_SECONDS = 20.0
 _TRIES = 5
 _POLL = 0.02
 _LOOK = 0.2
@@ -277,11 +278,18 @@ class _Provisioning:
     def run(self) -> Outcome:
         started = time.monotonic()
         tries = 0
+        busy_until = 0.0
         try:
             while True:
                 try:
                     self._once()
                     return self.outcome
+                except TerminalRefuses as e:
+                    # It is just answering what was asked before the cable came out: how that ends, it tells then.
+                    if e.error != "error.busy" or 0 < busy_until < time.monotonic():
+                        raise
+                    busy_until = busy_until or time.monotonic() + _BUSY_SECONDS
+                    time.sleep(_LOOK)
                 except Unplugged:
                     tries += 1
                     if tries >= _TRIES or not self._link.name:
