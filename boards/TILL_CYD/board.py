@@ -32,7 +32,7 @@ class Board:
             dc=Pin(2, Pin.OUT, value=0),
             cs=Pin(15, Pin.OUT, value=1),
             backlight=Pin(21, Pin.OUT, value=0),
-            rows=72,
+            rows=80,
             keys_height=168,
         )
         touch = XPT2046(

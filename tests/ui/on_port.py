@@ -40,7 +40,7 @@ if sys.argv[3] == "mono":
 elif sys.argv[3] == "touch":
     from till.drivers.ili9341 import ILI9341
 
-    display = ILI9341(Bus(), pin(b"DC"), pin(b"CS"), None, pin(b"BLK"), rows=72, keys_height=168)
+    display = ILI9341(Bus(), pin(b"DC"), pin(b"CS"), None, pin(b"BLK"), rows=80, keys_height=168)
 else:
     from till.drivers.st7789 import ST7789
 

@@ -85,6 +85,13 @@ def _totals(s):
     )
 
 
+def _blank_unit(s):
+    t = s.text
+    lines = [t("screen.not_provisioned_hint"), t("label.unit") + " 02005E100001"]
+    lines.append(t("screen.trusts_hint", digits="4F7A 09C3 11D8"))
+    s.message("info", t("screen.not_provisioned"), lines, None)
+
+
 _MAIN = ("sale", "void", "refund", "preauth", "query", "settle", "sign_on", "print", "manage")
 _MANAGE = ("wifi", "language", "operators", "diagnose", "activate", "bind", "backup", "restore", "echo", "about")
 
@@ -132,6 +139,7 @@ SCREENS = (
         "not_provisioned",
         lambda s: s.message("info", s.text("screen.not_provisioned"), (s.text("screen.not_provisioned_hint"),), None),
     ),
+    ("blank_unit", _blank_unit),
     ("card_declined", _error("error.card_declined")),
     ("link_wifi", _error("error.link", "reason.wifi_password")),
     ("link_certificate", _error("error.link", "reason.tls_name")),

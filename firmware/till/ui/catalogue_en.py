@@ -375,6 +375,7 @@ label.support Code
     # In place of the above where the keys are drawn on the panel, and have no letters.
     "touch": """
 screen.idle_menu Menu
-screen.not_provisioned_hint Menu: activation code. Or let a technician bind it over USB
+screen.not_provisioned Not bound yet
+screen.not_provisioned_hint Menu: activation code,|or let it be bound over USB
 """,
 }

@@ -330,6 +330,6 @@ error.pending_reversals 暂停交易 待冲正
     # In place of the above where the keys are drawn on the panel, and have no letters.
     "touch": """
 screen.idle_menu 按菜单键
-screen.not_provisioned_hint 按菜单键输入激活码，或由维护员用电脑绑定
+screen.not_provisioned_hint 按菜单键输入激活码，|或由维护员用电脑绑定
 """,
 }

@@ -42,6 +42,10 @@ class MonoLayout(Bands):
 
     # Screens
 
+    def picture(self, draw) -> None:
+        self._pages = []
+        super().picture(draw)
+
     def idle(self, merchant, terminal_id, hint, second_hint, notice) -> None:
         top, note = self._wrapped(merchant), self._wrapped(notice)
         if len(top) + len(note) < _ROOM:

@@ -23,10 +23,11 @@ _AMBER = const(11)
 
 # What is on the caps, row by row; the last of a row, and both sides of the zero, say what a screen has them do.
 _DIGITS = ("123", "456", "789", " 0 ")
+_LETTERS = ((".-@", "abc", "def"), ("ghi", "jkl", "mno"), ("pqrs", "tuv", "wxyz"), ("", "sp!?", ""))
 
 
 class TouchLayout(ColourLayout):
-    """ColourLayout in the rows that the keys leave. Bands have at most 72 rows."""
+    """ColourLayout in the rows that the keys leave. Bands have at most 80 rows."""
 
     words = "touch"
 
@@ -106,10 +107,12 @@ class TouchLayout(ColourLayout):
     def message(self, kind, title, lines, cancel, ok) -> None:
         ground = _colour._KINDS[kind]
         ink = _INK if ground == _AMBER else _PAPER
+        c = self._canvas
+        split = 72 if len(c.balance(title, self._width - 2 * _MARGIN, 2)) == 1 else 92
         self._put(
             (
-                (_STATUS, 92, TouchLayout._draw_block, title, ink, ground, 2),
-                (92, self._bottom, TouchLayout._draw_lines, "\n".join(lines), _INK, _PAPER, 2),
+                (_STATUS, split, TouchLayout._draw_block, title, ink, ground, 2),
+                (split, self._bottom, TouchLayout._draw_block, "\n".join(lines), _INK, _PAPER, 2),
             ),
             cancel,
             ok,
@@ -147,6 +150,7 @@ class TouchLayout(ColourLayout):
         self._put(bands, cancel, ok)
 
     def entry(self, title, text, hint, mode, cancel, ok, mode_text) -> None:
+        """In a `mode` the keys have letters, and the arrows move in the text."""
         self._put(
             (
                 (_STATUS, 56, TouchLayout._draw_title, title),
@@ -155,22 +159,26 @@ class TouchLayout(ColourLayout):
             ),
             cancel,
             ok,
-            "",
+            "←" if mode else "",
+            "→" if mode else "",
             mode_text,
         )
 
     # Bands
 
-    def _put(self, bands, cancel, ok, up="", menu="") -> None:
+    def _put(self, bands, cancel, ok, up="", down="", mode="") -> None:
         """Show `bands`, and below them the keypad; CANCEL and OK are dim where they do nothing."""
         caps = self._caps
-        right = (up or caps[0], caps[1], caps[2], menu or caps[3])
+        right = (up or caps[0], down or caps[1], caps[2], mode or caps[3])
         height = self._key_height
         y = self._bottom
         bands = list(bands)
         for row in range(4):
             left, third = (cancel, ok) if row == 3 else ("", "")
-            bands.append((y, y + height, TouchLayout._draw_keys, _DIGITS[row], left, third, right[row]))
+            letters = _LETTERS[row] if mode[:1] in ("a", "A") else ()
+            if mode[:1] == "A":
+                letters = tuple([text.upper() for text in letters])
+            bands.append((y, y + height, TouchLayout._draw_keys, _DIGITS[row], left, third, right[row], letters))
             y += height
         self._show(bands)
 
@@ -188,7 +196,7 @@ class TouchLayout(ColourLayout):
             x = self._width - _MARGIN - c.font.width(right, scale)
         c.text(x, (y0 + y1) // 2 - 8 * scale, right, large, paper, scale)
 
-    def _draw_keys(self, y0, y1, _draw, digits, left, third, right) -> None:
+    def _draw_keys(self, y0, y1, _draw, digits, left, third, right, letters) -> None:
         c = self._canvas
         self._clear(y0, y1, _LINE)
         width = self._width // 4
@@ -202,8 +210,12 @@ class TouchLayout(ColourLayout):
             elif last and column != 1:
                 text, scale = (left, 1) if column == 0 else (third, 1)
                 paper, ink = ((_RED if column == 0 else _GREEN), _PAPER) if text else (_MIST, _GREY)
+            elif letters and letters[column]:
+                text, scale = text + "\n" + letters[column], 1
             c.box(x + 2, y0 + 2, width - 4, y1 - y0 - 4, 6, paper)
-            lines = c.balance(text, width - 8, scale) if text else []
+            lines = []
+            for part in text.split("\n") if text else ():
+                lines.extend(c.balance(part, width - 8, scale))
             y = (y0 + y1) // 2 - 8 * scale * len(lines)
             for line in lines:
                 c.text(x + (width - c.font.width(line, scale)) // 2, y, line, ink, paper, scale)
