@@ -25,6 +25,8 @@ from microtill.simulator.world import NETWORK, PASSWORD
 _tids = itertools.count(30000001)
 _units = itertools.count(1)
 
+_QUESTIONS = ("trust", "wifi_change", "ticket")
+
 WIFI = (Network(NETWORK, PASSWORD),)
 
 
@@ -66,16 +68,21 @@ class Person:
         self._thread.join(30)
 
     def _watch(self) -> None:
-        while not self._end.wait(0.05):
+        seen = b""
+        while not self._end.wait(0.1):
             with contextlib.suppress(BenchError):  # the board is just restarting, or was switched off
-                for what in ("trust", "wifi_change", "ticket"):
-                    if not self._vb.world.shows(*texts(f"screen.{what}")):
-                        continue
-                    if self.asked[-1:] != [what]:
-                        self.asked.append(what)
-                        self.panels.append(self._vb.world.read_screen())
-                    if self._when is None or self._when(what):
-                        self._vb.world.key(self._key)
+                pixels = self._vb.bench.frame().tobytes()
+                if pixels == seen:
+                    continue  # reading a panel takes far longer than looking at it
+                asked = next((what for what in _QUESTIONS if self._vb.world.shows(*texts(f"screen.{what}"))), None)
+                seen = b"" if asked else pixels
+                if asked is None:
+                    continue
+                if self.asked[-1:] != [asked]:
+                    self.asked.append(asked)
+                    self.panels.append(self._vb.world.read_screen())
+                if self._when is None or self._when(asked):
+                    self._vb.world.key(self._key)
 
 
 def bind(vb: VirtualBoard, acquirer: Acquirer, tid: str, watch=None, **wishes) -> Outcome:
