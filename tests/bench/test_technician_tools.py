@@ -12,8 +12,10 @@ from types import SimpleNamespace
 import pytest
 import zxingcpp
 from microtill.acquirer.process import DEMO_MID, DEMO_TID, AcquirerProcess
+from microtill.bench.partitions import load
 from microtill.cli.sim import prepare
 from microtill.device import doctor as device_doctor
+from microtill.paths import BOARDS
 from microtill.simulator.board import VirtualBoard
 from microtill.simulator.script import WAIT_SPEED
 from microtill.simulator.world import NETWORK, PASSWORD
@@ -21,7 +23,7 @@ from PIL import Image
 from rich.cells import cell_len
 from support.serial_board import Stream, typing
 from support.technician import process, run
-from support.worlds import key_amount, until
+from support.worlds import key_amount, sell, until
 
 MASKED = DEMO_MID[:3] + "********" + DEMO_MID[-4:]
 MICROTILL = os.path.join(os.path.dirname(sys.executable), "microtill")
@@ -45,7 +47,6 @@ def boards(tmp_path_factory):
 def shop(boards, monkeypatch):
     """The boards, as healthy as they were; the environment names both ports."""
     monkeypatch.setenv("MICROTILL_PORTS", os.pathsep.join([boards.till.port, boards.bare.port]))
-    monkeypatch.setattr(device_doctor, "PROBE_SECONDS", 3.0)
     world = boards.world
     if not world.shows("联机") or world.console.request("status")["wifi"]:
         boards.acquirer.clear()
@@ -339,21 +340,39 @@ def test_nobody_is_interrupted(shop):
     until(shop.world, "screen.idle")
 
 
-def test_doctor_finds_a_vault_that_was_altered(shop, tmp_path):
-    from tests.bench.test_console import change
-
+def altered_copy(shop, folder, label: str, find) -> None:
+    """A copy of the terminal's flash, with one bit of partition `label` flipped: `find(its octets)` says where."""
     shop.world.bench.power_cut()
-    shutil.copytree(shop.till.state, tmp_path / "state")
+    shutil.copytree(shop.till.state, folder)
     shop.world.bench.power_on()
-    change(tmp_path / "state", "device")
+    size = (folder / "flash.bin").stat().st_size
+    part = next(p for p in load(BOARDS / "TILL_ESP32S3" / "partitions.csv", size) if p.label == label)
+    with (folder / "flash.bin").open("r+b") as f:
+        f.seek(part.offset)
+        octets = f.read(part.size)
+        at = find(octets)
+        f.seek(part.offset + at)
+        f.write(bytes([octets[at] ^ 4]))
+
+
+def sealed_key(nvs: bytes) -> int:
+    """Inside the device's key: 40 octets behind the entry of that name, which is a chunk of a blob (type 0x42)."""
+    return next(m.start() - 8 + 40 for m in re.finditer(rb"device[^\0]*\0", nvs) if nvs[m.start() - 7] == 0x42)
+
+
+@pytest.mark.parametrize(
+    ("label", "find", "word"),
+    [("nvs", sealed_key, "altered"), ("journal", lambda octets: octets.index(b'"amount"'), "journal")],
+)
+def test_doctor_finds_what_was_altered_in_the_flash(shop, tmp_path, label, find, word):
+    sell(shop.world)
+    altered_copy(shop, tmp_path / "state", label, find)
     with VirtualBoard(tmp_path / "state", link=tmp_path / "port") as vb:
-        until(vb.world, "error.tampered")
+        vb.world.console.wait_ready()
         done = run("doctor", "--port", vb.port, "--json", status=5)
-        (finding,) = findings(done)["selftest"]
-        assert "altered" in finding["text"]
-        assert "vault" in finding["text"]
-        assert finding["next"]
-        assert re.search(r"^State +fault$", run("status", "--port", vb.port).out, re.M)
+        faults = [f for f in done.json["findings"] if f["level"] == "fault" and f["check"] == "selftest"]
+        assert any(word in f["text"] for f in faults), faults
+        assert all(f["next"] for f in faults)
     prepare(shop.world, "zh")
 
 

@@ -11,7 +11,7 @@ from microtill.device import terminal_texts, texts
 from microtill.device.doctor import duration
 from microtill.device.errors import DeviceError
 from microtill.device.ports import Port
-from microtill.device.probe import STARTING_SECONDS, Unit
+from microtill.device.probe import QUICK_SECONDS, STARTING_SECONDS, Unit
 from microtill.device.texts import t
 
 texts.add(
@@ -56,7 +56,7 @@ def status(
     """Show a terminal's state."""
     with common.command(as_json, language) as out:
         chosen = device_ports.select(port, every)
-        found = common.on_each(chosen, lambda item: device_ports.ask(item, STARTING_SECONDS if port else 3.0))
+        found = common.on_each(chosen, lambda item: device_ports.ask(item, STARTING_SECONDS if port else QUICK_SECONDS))
         out.result([_for_programs(*pair) for pair in found] if every else _for_programs(*found[0]))
         for i, (item, unit) in enumerate(found):
             if i:

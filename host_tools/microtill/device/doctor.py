@@ -19,7 +19,7 @@ from microtill.device.probe import Unit, clean, probe
 from microtill.device.texts import t
 from microtill.paths import BOARDS
 
-PROBE_SECONDS = 6.0
+PROBE_SECONDS = 10.0
 SELF_TEST_SECONDS = 60.0
 ECHO_SECONDS = 90.0
 SKEW_SECONDS = 120

@@ -11,7 +11,7 @@ from microtill.device.console import TerminalRefuses
 from microtill.device.errors import NoAnswer, NoFirmware
 from microtill.device.line import Line
 
-QUICK_SECONDS = 3.0
+QUICK_SECONDS = 5.0
 """For a terminal that runs."""
 STARTING_SECONDS = 15.0
 """For one that is just starting, which opening its port may have caused."""
