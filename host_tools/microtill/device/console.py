@@ -12,6 +12,7 @@ from microtill.device.errors import DeviceError, NoAnswer, Refused
 RECORD = "\x1e"
 ANSWER_SECONDS = 30.0
 _READY_SECONDS = 0.25  # a terminal that is restarting has not heard the question: ask again soon
+_LONGEST_PAUSE = 1.5
 _NUMBERS = 1 << 29  # numbers stay small ints on the terminal, also after many requests
 
 
@@ -98,9 +99,11 @@ class Console:
         """Ask for the status until the terminal, perhaps just starting, gives it."""
         deadline = time.monotonic() + timeout
         asked: list[int] = []
+        pause = _READY_SECONDS
         while True:
             asked.append(self.send("status"))
-            again = time.monotonic() + _READY_SECONDS
+            again = time.monotonic() + pause
+            pause = longer(pause)
             while time.monotonic() < again:
                 for number in asked:  # a terminal in the middle of a TLS handshake answers the first one late
                     answer = self.poll(number)
@@ -109,6 +112,11 @@ class Console:
                 time.sleep(0.01)
             if time.monotonic() > deadline:
                 raise TerminalSilent(timeout)
+
+
+def longer(pause: float) -> float:
+    """How long to wait before asking once more: a slow terminal must not drown in questions that it answers in turn."""
+    return min(pause * 1.5, _LONGEST_PAUSE)
 
 
 def parse(line: str) -> dict | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from microtill.device.console import TerminalRefuses
+from microtill.device.console import TerminalRefuses, longer
 from microtill.device.errors import NoAnswer, NoFirmware
 from microtill.device.line import Line
 
@@ -76,12 +76,14 @@ def probe(line: Line, timeout: float = QUICK_SECONDS) -> Unit:
     line.write("\n")  # ends what somebody else may have left half written
     asked: list[int] = []
     ask_at = started
+    pause = _ASK_AGAIN
     waits = False
     while True:
         now = time.monotonic()
         if now >= ask_at:
             asked.append(line.console.send("status"))
-            ask_at = now + _ASK_AGAIN
+            ask_at = now + pause
+            pause = longer(pause)
         for number in asked:
             try:
                 answer = line.console.poll(number)
