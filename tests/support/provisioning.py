@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from microtill.acquirer.process import DEMO_MID, HOST, AcquirerProcess
-from microtill.bench.client import BenchError
+from microtill.bench.client import BenchError, Timeout
 from microtill.device.desk import Acquirer
 from microtill.device.ports import Port
 from microtill.device.provisioning import Outcome, PortLink, Wishes, provision
@@ -68,21 +68,35 @@ class Person:
         self._thread.join(30)
 
     def _watch(self) -> None:
-        seen = b""
-        while not self._end.wait(0.1):
-            with contextlib.suppress(BenchError):  # the board is just restarting, or was switched off
-                pixels = self._vb.bench.frame().tobytes()
-                if pixels == seen:
-                    continue  # reading a panel takes far longer than looking at it
-                asked = next((what for what in _QUESTIONS if self._vb.world.shows(*texts(f"screen.{what}"))), None)
-                seen = b"" if asked else pixels
-                if asked is None:
+        changes = self._vb.bench.subscribe(("changed",))
+        try:
+            asked = None
+            while not self._end.is_set():
+                # Reading a panel takes long: it is read when it has changed, and while it asks.
+                with contextlib.suppress(Timeout):
+                    event = changes.get(0.5 if asked is None else 0.1)
+                    while event and (event["chip"] != "panel" or not changes._queue.empty()):
+                        event = changes.get(0.5)
+                    asked = self._look()
                     continue
+                if asked is not None:
+                    asked = self._look()
+        finally:
+            changes.close()
+
+    def _look(self) -> str | None:
+        """What the terminal asks just now; it is answered."""
+        try:
+            asked = next((what for what in _QUESTIONS if self._vb.world.shows(*texts(f"screen.{what}"))), None)
+            if asked is not None:
                 if self.asked[-1:] != [asked]:
                     self.asked.append(asked)
                     self.panels.append(self._vb.world.read_screen())
                 if self._when is None or self._when(asked):
                     self._vb.world.key(self._key)
+        except BenchError:  # the board is just restarting, or was switched off
+            return None
+        return asked
 
 
 def bind(vb: VirtualBoard, acquirer: Acquirer, tid: str, watch=None, **wishes) -> Outcome:

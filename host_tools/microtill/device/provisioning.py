@@ -23,6 +23,7 @@ from microtill.device.errors import (
     AcquirerUnreachable,
     DeviceError,
     NoAnswer,
+    NoFirmware,
     NoSuchPort,
     PortBusy,
     Refused,
@@ -44,10 +45,11 @@ STEPS = 7
 TELL_SECONDS = 10.0
 """How long the acquirer is asked again to take down the outcome."""
 CONSENT_SECONDS = 125.0  # a terminal gives up its question after 120
-_RESTART_SECONDS = 60.0
+_RESTART_SECONDS = 90.0
 _PROOF_SECONDS = 60.0
 _HOPELESS_SECONDS = 12.0  # so long a reason stands that does not pass by itself
 _BUSY_SECONDS = 20.0
+_LOOK_AGAIN_SECONDS = 2.0
 _TRIES = 5
 _POLL = 0.02
 _LOOK = 0.2
@@ -260,6 +262,10 @@ def attempt(
         link.close()
 
 
+class _Restarted(NoAnswer):
+    """The terminal has restarted, and forgot what it was asked: what it is now, its status tells."""
+
+
 class _Provisioning:
     def __init__(self, link: Link, acquirer: Acquirer, wishes: Wishes, watch: Watch):
         self._link = link
@@ -272,6 +278,7 @@ class _Provisioning:
         self._networks_set = False
         self._trust = wishes.trust
         self._agreed = False
+        self._uptime = 0  # of the terminal, when it was last heard of
         self._steps_done: set[str] = set()
         self.outcome = Outcome(link.name, tid=wishes.tid, dry_run=wishes.dry_run)
 
@@ -290,6 +297,10 @@ class _Provisioning:
                         raise
                     busy_until = busy_until or time.monotonic() + _BUSY_SECONDS
                     time.sleep(_LOOK)
+                except _Restarted:
+                    tries += 1
+                    if tries >= _TRIES:
+                        raise
                 except Unplugged:
                     tries += 1
                     if tries >= _TRIES or not self._link.name:
@@ -345,6 +356,7 @@ class _Provisioning:
                 self._networks = self._wishes.ask_networks()
             self._agreed = True
         self._take_down(unit)
+        self._uptime = int(unit.status.get("uptime", 0))
         return unit
 
     def _at_rest(self, unit: Unit) -> Unit:
@@ -438,7 +450,7 @@ class _Provisioning:
         self._watch.stage("provision.keys")
         # A unit that becomes another terminal does so with another key.
         elsewhere = unit.state == "provisioned" and unit.tid != wishes.tid
-        request = self._link.console.request("key_request", new_key=elsewhere)["token"]
+        request = self._consented("key_request", new_key=elsewhere)["token"]
         if _serial_in(request) not in (unit.serial, ""):
             raise Refused("error.serial_other", found=_serial_in(request), wanted=unit.serial)
         self._watch.stage("provision.fetching")
@@ -451,12 +463,24 @@ class _Provisioning:
         return self._restarted(self._issued)
 
     def _consented(self, do: str, **members: Any) -> dict:
+        """Ask what a person may have to answer first. Raises _Restarted when the terminal forgot it meanwhile."""
         console = self._link.console
         number = console.send(do, **members)
         deadline = time.monotonic() + CONSENT_SECONDS
+        look_at = time.monotonic() + _LOOK_AGAIN_SECONDS
+        looks: list[int] = []
         while (answer := console.poll(number)) is None:
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > deadline:
                 raise TerminalSilent(CONSENT_SECONDS)
+            if now > look_at:
+                looks.append(console.send("status"))
+                look_at = now + _LOOK_AGAIN_SECONDS
+            for status in filter(None, (console.poll(look) for look in looks[-2:])):
+                uptime = int(status.get("uptime", self._uptime))
+                if uptime < self._uptime:
+                    raise _Restarted(port=self._link.name)
+                self._uptime = uptime
             self._wishes.waiting()
             time.sleep(_POLL)
         return answer
@@ -470,6 +494,10 @@ class _Provisioning:
             except (Unplugged, NoSuchPort, PortBusy):
                 self._link.wait_back(max(deadline - time.monotonic(), 0.1))
                 continue
+            except NoFirmware:
+                raise
+            except NoAnswer:
+                continue  # it is still starting
             version = (unit.status.get("version") or {}).get("ticket")
             if (unit.state, unit.tid, version) == ("provisioned", issued.tid, issued.version):
                 return unit
