@@ -155,36 +155,36 @@ def test_a_blank_may_be_higher_than_the_buffer_and_a_band_not():
 
 def test_wrap_breaks_at_words_and_between_chinese_characters():
     _, canvas = make()
-    assert canvas.wrap("Present card or phone", 96) == ["Present card", "or phone"]
-    assert canvas.wrap("请挥卡或出示手机", 64) == ["请挥卡或", "出示手机"]
-    assert canvas.wrap("one\n二三", 240) == ["one", "二三"]
-    assert canvas.wrap("", 240) == [""]
-    assert canvas.wrap("abcdefghij", 32) == ["abcd", "efgh", "ij"]
-    assert canvas.wrap("按 D 进入菜单", 64) == ["按 D 进", "入菜单"]
+    assert canvas.font.wrap("Present card or phone", 96) == ["Present card", "or phone"]
+    assert canvas.font.wrap("请挥卡或出示手机", 64) == ["请挥卡或", "出示手机"]
+    assert canvas.font.wrap("one\n二三", 240) == ["one", "二三"]
+    assert canvas.font.wrap("", 240) == [""]
+    assert canvas.font.wrap("abcdefghij", 32) == ["abcd", "efgh", "ij"]
+    assert canvas.font.wrap("按 D 进入菜单", 64) == ["按 D 进", "入菜单"]
 
 
 def test_no_line_starts_with_punctuation_or_ends_with_an_opening_bracket():
     _, canvas = make()
-    assert canvas.wrap("正在读卡，请稍候。", 64) == ["正在读", "卡，请稍", "候。"]
-    assert canvas.wrap("金额（元）", 48) == ["金额", "（元）"]
+    assert canvas.font.wrap("正在读卡，请稍候。", 64) == ["正在读", "卡，请稍", "候。"]
+    assert canvas.font.wrap("金额（元）", 48) == ["金额", "（元）"]
     for width in range(48, 200, 16):
-        for line in canvas.wrap("读卡中断，请重新挥卡；不要移开（三秒）。", width):
+        for line in canvas.font.wrap("读卡中断，请重新挥卡；不要移开（三秒）。", width):
             assert line[0] not in "，；）。" and line[-1] != "（", (width, line)
             assert canvas.font.width(line) <= width
 
 
 def test_balance_prefers_a_break_behind_a_comma():
     _, canvas = make()
-    assert canvas.balance("上笔已冲正，未扣款", 224, 2) == ["上笔已冲正，", "未扣款"]
-    assert canvas.balance("Settled, totals agree", 224, 2) == ["Settled,", "totals agree"]
-    assert canvas.balance("请挥卡或出示手机", 224, 2) == ["请挥卡或", "出示手机"]
-    assert canvas.balance("Approved now", 64) == ["Approved", "now"]  # no word is broken to even out lines
+    assert canvas.font.balance("上笔已冲正，未扣款", 224, 2) == ["上笔已冲正，", "未扣款"]
+    assert canvas.font.balance("Settled, totals agree", 224, 2) == ["Settled,", "totals agree"]
+    assert canvas.font.balance("请挥卡或出示手机", 224, 2) == ["请挥卡或", "出示手机"]
+    assert canvas.font.balance("Approved now", 64) == ["Approved", "now"]  # no word is broken to even out lines
 
 
 def test_fit_ends_with_an_ellipsis():
     _, canvas = make()
-    assert canvas.fit("星星超市", 64) == "星星超市"
-    assert canvas.fit("星星超市大学店", 64) == "星星超…"
-    assert canvas.fit("abcdef", 40) == "abcd…"
+    assert canvas.font.fit("星星超市", 64) == "星星超市"
+    assert canvas.font.fit("星星超市大学店", 64) == "星星超…"
+    assert canvas.font.fit("abcdef", 40) == "abcd…"
     for width in range(8, 100, 4):
-        assert canvas.font.width(canvas.fit("商户 merchant 一号店", width)) <= width
+        assert canvas.font.width(canvas.font.fit("商户 merchant 一号店", width)) <= width

@@ -7,7 +7,7 @@ class Display:
     def __init__(self, width=240, height=320):
         self.width = width
         self.height = height
-        self.rows = 112
+        self.rows = 96
         self.buffer = bytearray(width * self.rows // 2)
         self.glass = bytearray(width * height // 2)
         self.palette = ()
@@ -79,7 +79,7 @@ def test_only_what_changed_is_sent():
     screen.amount("type.sale", "¥1.00")
     display.sent()
     screen.amount("type.sale", "¥10.05")
-    assert display.sent() == set(range(70, 176))
+    assert display.sent() == set(range(70, 166))
     screen.status("01", "online", 0, "14:06")
     assert display.sent() == set(range(22))
     screen.present("type.sale", "¥1.00", 1)

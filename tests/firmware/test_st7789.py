@@ -69,7 +69,7 @@ def test_flush_in_pieces_is_one_write_to_the_panel():
     wire = Wire()
     panel = start(wire)
     panel.palette = tuple(n << 19 for n in range(16))
-    for row in range(112):
+    for row in range(96):
         for i in range(120):
             panel.buffer[row * 120 + i] = row % 16 * 17
     del wire.log[:]
@@ -84,20 +84,20 @@ def test_rows_that_are_not_there_are_left_out():
     panel = start(wire)
     del wire.log[:]
     panel.flush(319, 400)
-    panel.flush(0, 113)  # the buffer has 112
+    panel.flush(0, 97)  # the buffer has 96
     for none in ((20, 20), (30, 10), (-1, 5), (320, 330)):
         panel.flush(*none)
     assert [(command, len(data)) for command, data in wire.log] == [
         (0x2B, 4),
         (0x2C, 480),
         (0x2B, 4),
-        (0x2C, 480 * 112),
+        (0x2C, 480 * 96),
     ]
-    assert wire.log[0][1] == b"\x01\x3f\x01\x3f" and wire.log[2][1] == b"\x00\x00\x00\x6f"
+    assert wire.log[0][1] == b"\x01\x3f\x01\x3f" and wire.log[2][1] == b"\x00\x00\x00\x5f"
 
 
 def test_the_buffer_has_as_many_rows_as_were_asked_for():
-    assert len(start(Wire()).buffer) == 240 * 112 // 2
+    assert len(start(Wire()).buffer) == 240 * 96 // 2
     assert len(start(Wire(), rows=40).buffer) == 240 * 40 // 2
     assert len(start(Wire(), width=64, height=48).buffer) == 64 * 48 // 2
 
@@ -118,9 +118,9 @@ def test_other_glass_and_other_controller():
     assert [0x20, b""] in wire.log and [0x36, b"\x48"] in wire.log
     assert [0x2A, b"\x00\x02\x00\x81"] in wire.log
     del wire.log[:]
-    panel.flush(60, 160)
-    assert wire.log[0] == [0x2B, b"\x00\x3d\x00\xa0"]
-    assert len(wire.log[1][1]) == 128 * 100 * 2
+    panel.flush(70, 160)
+    assert wire.log[0] == [0x2B, b"\x00\x47\x00\xa0"]
+    assert len(wire.log[1][1]) == 128 * 90 * 2
 
 
 def test_without_a_reset_pin_it_resets_by_command():
@@ -174,8 +174,8 @@ def test_flush_allocates_next_to_nothing():
         pass
 
     panel = ST7789(Sink(), pin, pin)
-    panel.flush(0, 112)
+    panel.flush(0, 96)
     gc.collect()
     before = gc.mem_alloc()
-    panel.flush(0, 112)
+    panel.flush(0, 96)
     assert gc.mem_alloc() - before < 3000, gc.mem_alloc() - before  # memoryview slices: 14 pieces

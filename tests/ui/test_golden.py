@@ -134,8 +134,8 @@ def test_a_small_panel_never_cuts_a_text(language):
 
 def test_a_key_press_sends_only_the_rows_that_changed():
     sent = {name: count for name, _, count in frames("zh")}
-    assert sent["amount"] <= 106 * 480 + 11  # the field of the amount, and the address of its first row
-    assert sent["idle_offline"] <= (22 + 30) * 480 + 22
+    assert sent["amount"] <= 96 * 480 + 11  # the field of the amount, and the address of its first row
+    assert sent["idle_offline"] <= (22 + 38) * 480 + 22
 
 
 def test_a_pin_is_not_on_the_panel():

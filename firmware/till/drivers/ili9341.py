@@ -12,6 +12,6 @@ class ILI9341(ST7789):
     `keys_height`: so many rows at the bottom of the glass are a keypad's that is drawn there.
     """
 
-    def __init__(self, spi, dc, cs, reset=None, backlight=None, *, rows=112, madctl=PORTRAIT, keys_height=0):
+    def __init__(self, spi, dc, cs, reset=None, backlight=None, *, rows=96, madctl=PORTRAIT, keys_height=0):
         self.keys_height = keys_height
         super().__init__(spi, dc, cs, reset, backlight, rows=rows, madctl=madctl, init=ILI9341_INIT)

@@ -12,8 +12,8 @@ _RAMWR = const(0x2C)
 _MADCTL = const(0x36)
 _DISPON = const(0x29)
 
-# Rows expanded for one SPI write: 8 rows of 240 pixels are 3840 bytes, one DMA transfer on the ESP32 (at most 4092).
-_ROWS = const(8)
+# Rows expanded for one SPI write: 6 rows of 240 pixels are 2880 bytes, one DMA transfer on the ESP32 (at most 4092).
+_ROWS = const(6)
 
 # An init table is a run of (command, n, n parameter bytes, wait in ms), ended by the end of the table.
 #
@@ -44,7 +44,7 @@ class ST7789:
         *,
         width=240,
         height=320,
-        rows=112,
+        rows=96,
         x0=0,
         y0=0,
         madctl=0x00,

@@ -4,10 +4,9 @@ import framebuf
 
 from till.core import fast
 from till.ui import font as _font
-from till.ui.lines import Lines
 
 
-class Canvas(Lines):
+class Canvas:
     """`display` as the board contract says (width, height, rows, buffer, flush); `font` a till.ui.font.Font.
 
     `begin` a band, cover all of it, `flush` it. Places are the panel's. Colours are 0 … 15. Text starts at even x (an
@@ -15,7 +14,7 @@ class Canvas(Lines):
     """
 
     def __init__(self, display, font):
-        super().__init__(font)
+        self.font = font
         self.width = display.width
         self.height = display.height
         self._display = display

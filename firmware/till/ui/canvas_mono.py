@@ -4,17 +4,16 @@ import framebuf
 
 from till.core import fast
 from till.ui.font import HEIGHT
-from till.ui.lines import Lines
 
 
-class MonoCanvas(Lines):
+class MonoCanvas:
     """`display`: width, height, buffer (framebuf.MONO_VLSB), flush. `begin` a band, draw in it, `flush` it.
 
     A band begins dark. Text is light on dark, or dark on light where `inverse`; at a scale of 1 or 2.
     """
 
     def __init__(self, display, font):
-        super().__init__(font)
+        self.font = font
         self.width = display.width
         self.height = display.height
         self._display = display

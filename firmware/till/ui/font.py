@@ -1,4 +1,4 @@
-"""The font: glyphs of 8×16 and 16×16 pixels read from unifont.bin by seek, a few of them kept.
+"""The font: glyphs of 8×16 and 16×16 pixels read from unifont.bin by seek, a few of them kept; and text set in it.
 
 The file's format is described where it is built (host_tools/microtill/release/font.py). Text two to four times as large
 is drawn from the same glyphs by `enlarge` of core/fast.py. Its rule, for a font pixel that becomes a cell of S×S:
@@ -22,6 +22,45 @@ _MISSING = const(0x25A1)  # □
 _KEPT = const(64)
 
 HEIGHT = const(16)
+
+
+_CLOSING = "，。、！？：；）」』》】…·,.!?:;)]%"
+_OPENING = "（「『《【([¥￥$"
+_ELLIPSIS = "…"
+
+
+def _is_wide(c: str) -> bool:
+    # Scripts written without spaces: a line may break after any of their characters.
+    return ord(c) >= 0x2E80
+
+
+def _units(text: str) -> list:
+    """Pieces that a line may not break inside: words with their space, single Chinese characters with punctuation."""
+    units = []
+    word = ""
+    for c in text:
+        last = word[-1:]
+        glued = not word or c == " " or c in _CLOSING or last in _OPENING
+        if not glued and (last == " " or _is_wide(c) or _is_wide(last)):
+            units.append(word)
+            word = ""
+        word += c
+    if word:
+        units.append(word)
+    return units
+
+
+def _clauses(text: str) -> list:
+    """`text` cut behind its commas."""
+    clauses = []
+    start = 0
+    for i, c in enumerate(text):
+        if c in "，；。" or (c in ",;." and text[i + 1 : i + 2] == " "):
+            clauses.append(text[start : i + 1].strip())
+            start = i + 1
+    if text[start:].strip():
+        clauses.append(text[start:].strip())
+    return clauses
 
 
 class Font:
@@ -118,3 +157,66 @@ class Font:
             base += 1
             before &= before - 1
         return self._data + base * 16, 32 if wide & bit else 16
+
+    # Text on lines
+
+    def fit(self, text: str, width: int, scale: int = 1) -> str:
+        """`text`, cut and ended with … where it is wider than `width` pixels."""
+        if self.width(text, scale) <= width:
+            return text
+        room = width - self.width(_ELLIPSIS, scale)
+        kept = ""
+        for c in text:
+            room -= self.width(c, scale)
+            if room < 0:
+                break
+            kept += c
+        return kept + _ELLIPSIS
+
+    def wrap(self, text: str, width: int, scale: int = 1) -> list:
+        """Lines of at most `width` pixels: broken at spaces and between Chinese characters, not before punctuation."""
+        lines = []
+        for paragraph in text.split("\n"):
+            line = ""
+            for unit in _units(paragraph):
+                if self.width((line + unit).rstrip(), scale) <= width:
+                    line += unit
+                    continue
+                if line.strip():
+                    lines.append(line.rstrip())
+                    line = ""
+                for c in unit:  # a word wider than a line is broken where it must
+                    if self.width((line + c).rstrip(), scale) > width:
+                        lines.append(line)
+                        line = ""
+                    line += c
+            lines.append(line.rstrip())
+        return lines
+
+    def widest(self, text: str, scale: int = 1) -> int:
+        """Pixels of the widest piece of `text` that a line should not break inside."""
+        measure = self.width
+        return max([measure(unit.rstrip(), scale) for part in text.split("\n") for unit in _units(part)] or [0])
+
+    def balance(self, text: str, width: int, scale: int = 1) -> list:
+        """`wrap` with as few lines as `width` allows: broken after a comma if that takes no more, else equally long."""
+        lines = self.wrap(text, width, scale)
+        if len(lines) == 1:
+            return lines
+        clauses = _clauses(text)
+        if 1 < len(clauses) <= len(lines):
+            by_clause = []
+            for clause in clauses:
+                by_clause.extend(self.balance(clause, width, scale))
+            if len(by_clause) == len(lines):
+                return by_clause
+        measure = self.width
+        least = self.widest(text, scale)
+        while True:
+            width = max([measure(line, scale) for line in lines]) - 8 * scale
+            if width < least:
+                return lines
+            narrower = self.wrap(text, width, scale)
+            if len(narrower) > len(lines):
+                return lines
+            lines = narrower

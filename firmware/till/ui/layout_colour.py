@@ -49,7 +49,10 @@ _CROSS_B = array("h", [11, -17, 17, -11, -11, 17, -17, 11])
 
 
 class ColourLayout(Bands):
-    """Draws what Screen asks for. Texts come ready in the chosen language; nothing here knows the catalogue."""
+    """Draws what Screen asks for. Texts come ready in the chosen language; nothing here knows the catalogue.
+
+    Bands have at most 96 rows.
+    """
 
     blank = _PAPER
 
@@ -69,10 +72,10 @@ class ColourLayout(Bands):
         bottom = self._canvas.height
         self._show(
             (
-                (_STATUS, 134, ColourLayout._draw_merchant, merchant),
-                (134, 214, ColourLayout._draw_pictogram, _SKY),
-                (214, 258, ColourLayout._draw_block, hint, _NAVY, _PAPER, 2),
-                (258, bottom - _FOOTER, ColourLayout._draw_block, notice, _RED, _PAPER, 1),
+                (_STATUS, 118, ColourLayout._draw_merchant, merchant),
+                (118, 206, ColourLayout._draw_pictogram, _SKY),
+                (206, 250, ColourLayout._draw_block, hint, _NAVY, _PAPER, 2),
+                (250, bottom - _FOOTER, ColourLayout._draw_block, notice, _RED, _PAPER, 1),
                 (bottom - _FOOTER, bottom, ColourLayout._draw_idle_foot, terminal_id, second_hint),
             )
         )
@@ -81,9 +84,9 @@ class ColourLayout(Bands):
         self._show(
             (
                 (_STATUS, 70, ColourLayout._draw_title, title),
-                (70, 176, ColourLayout._draw_field, text),
-                (176, 216, ColourLayout._draw_block, hint, _GREY, _PAPER, 1),
-                (216, self._bottom, ColourLayout._draw_hints, (("A", zeros), ("C", clear))),
+                (70, 166, ColourLayout._draw_field, text),
+                (166, 206, ColourLayout._draw_block, hint, _GREY, _PAPER, 1),
+                (206, self._bottom, ColourLayout._draw_hints, (("A", zeros), ("C", clear))),
                 self._footer(cancel, ok),
             )
         )
@@ -170,8 +173,9 @@ class ColourLayout(Bands):
         self._show(
             (
                 (_STATUS, 70, ColourLayout._draw_title, title),
-                (70, 176, ColourLayout._draw_entry, text),
-                (176, self._bottom, ColourLayout._draw_block, hint, _GREY, _PAPER, 1),
+                (70, 166, ColourLayout._draw_entry, text),
+                (166, 250, ColourLayout._draw_block, hint, _GREY, _PAPER, 1),
+                (250, self._bottom, None),
                 self._footer(cancel, ok, mode_text, "D") if mode else self._footer(cancel, ok),
             )
         )
@@ -186,7 +190,7 @@ class ColourLayout(Bands):
         inner = self._width - 2 * _MARGIN
         if font.width(label) + 8 + font.width(value) <= inner:
             return 24
-        return 24 + 18 * len(self._canvas.wrap(value, inner))
+        return 24 + 18 * len(self._canvas.font.wrap(value, inner))
 
     def _clear(self, y0, y1, colour) -> None:
         self._canvas.rect(0, y0, self._width, y1 - y0, colour)
@@ -197,7 +201,7 @@ class ColourLayout(Bands):
         y = y0 + 3
         clock_x = self._width - 4 - c.font.width(clock)
         c.text(clock_x, y, clock, _PAPER, _NAVY)
-        x = c.text(4, y, c.fit(operator, 64), _PAPER, _NAVY)
+        x = c.text(4, y, c.font.fit(operator, 64), _PAPER, _NAVY)
         # What is left is shared out between three gaps.
         used = 10 + c.font.width(link_text) + c.font.width(pending_text)
         gap = max(4, (clock_x - x - used) // 3)
@@ -236,14 +240,14 @@ class ColourLayout(Bands):
         while True:
             lines = []
             for part in text.split("\n"):
-                lines.extend(c.balance(part, inner, scale))
+                lines.extend(c.font.balance(part, inner, scale))
             pitch = 16 * scale + 4
-            if scale == 1 or (len(lines) * pitch - 4 <= y1 - y0 and c.widest(text, scale) <= inner):
+            if scale == 1 or (len(lines) * pitch - 4 <= y1 - y0 and c.font.widest(text, scale) <= inner):
                 break
             scale -= 1
         room = max(1, (y1 - y0 + 4) // pitch)
         if len(lines) > room:
-            lines = lines[: room - 1] + [c.fit(" ".join(lines[room - 1 :]), inner, scale)]
+            lines = lines[: room - 1] + [c.font.fit(" ".join(lines[room - 1 :]), inner, scale)]
         y = y0 + (y1 - y0 - (len(lines) * pitch - 4)) // 2
         for line in lines:
             c.text((self._width - c.font.width(line, scale)) // 2, y, line, ink, paper, scale)
@@ -262,7 +266,7 @@ class ColourLayout(Bands):
         scale = self._largest(title, inner, 2)
         y = (y0 + y1) // 2
         c.rect(4, y - 13, 4, 26, _BLUE)
-        c.text(12, y - 8 * scale, c.fit(title, inner, scale), _NAVY, _PAPER, scale)
+        c.text(12, y - 8 * scale, c.font.fit(title, inner, scale), _NAVY, _PAPER, scale)
 
     def _draw_merchant(self, y0, y1, _draw, merchant) -> None:
         self._clear(y0, y1, _SKY)
@@ -283,7 +287,7 @@ class ColourLayout(Bands):
         c.box(4, y0 + 4, self._width - 8, y1 - y0 - 8, 8, _MIST)
         inner = self._width - 2 * _NARROW
         scale = self._largest(text, inner, 4)
-        text = c.fit(text, inner, scale)
+        text = c.font.fit(text, inner, scale)
         x = self._width - _NARROW - c.font.width(text, scale)
         c.text(x, (y0 + y1) // 2 - 8 * scale, text, _INK, _MIST, scale)
 
@@ -343,7 +347,9 @@ class ColourLayout(Bands):
         if title:
             c.text((self._width - c.font.width(title)) // 2, y0 + 3, title, _GREY, _PAPER)
         y = y0 + top + (y1 - y0 - top - 16 * scale) // 2
-        c.text((self._width - c.font.width(amount, scale)) // 2, y, c.fit(amount, inner, scale), _INK, _PAPER, scale)
+        c.text(
+            (self._width - c.font.width(amount, scale)) // 2, y, c.font.fit(amount, inner, scale), _INK, _PAPER, scale
+        )
 
     def _draw_pictogram(self, y0, y1, _draw, paper) -> None:
         """A card and a phone, brought to a reader between them."""
@@ -441,7 +447,7 @@ class ColourLayout(Bands):
             c.text(self._width - _MARGIN - c.font.width(value), y0 + 4, value, _INK, _PAPER)
         else:
             y = y0 + 22
-            for line in c.wrap(value, inner):
+            for line in c.font.wrap(value, inner):
                 c.text(_MARGIN, y, line, _INK, _PAPER)
                 y += 18
         c.rect(_MARGIN, y1 - 1, inner, 1, _LINE)
@@ -455,7 +461,7 @@ class ColourLayout(Bands):
         if digit:
             c.text(_MARGIN + 6, y0 + 4, digit, ink if selected else _BLUE, paper)
         inner = self._width - 2 * _MARGIN - 44
-        c.text(_MARGIN + 26, y0 + 4, c.fit(text, inner), ink, paper)
+        c.text(_MARGIN + 26, y0 + 4, c.font.fit(text, inner), ink, paper)
         if more:
             c.text(self._width - _MARGIN - 16, y0 + 4, more, ink if selected else _SLATE, paper)
 

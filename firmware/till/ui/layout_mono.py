@@ -65,7 +65,7 @@ class MonoLayout(Bands):
         if amount:
             self._turn(self._paged([(1, MonoLayout._draw_lights, "", lights)], self._rows(amount, text)))
         else:
-            pages = _pieces(self._canvas.balance(text, self._width), _ROOM)
+            pages = _pieces(self._canvas.font.balance(text, self._width), _ROOM)
             self._turn([[(_ROOM, MonoLayout._draw_block, "\n".join(page))] for page in pages])
 
     def result(self, outcome, word, lines, amount, cancel, ok) -> None:
@@ -83,7 +83,7 @@ class MonoLayout(Bands):
         self._turn(pages)
 
     def message(self, kind, title, lines, cancel, ok) -> None:
-        head = self._canvas.balance(title, self._width)
+        head = self._canvas.font.balance(title, self._width)
         if len(head) < _ROOM:
             body = self._rows(*lines)
             head = [(1, MonoLayout._draw_text, line, _CENTRE, True) for line in head]
@@ -109,7 +109,7 @@ class MonoLayout(Bands):
     def menu(self, title, items, selected, move, cancel, ok) -> None:
         # A list that begins with its title; the selected item is kept in the middle.
         first = max(0, min(selected, len(items) + 1 - _ROOM))
-        turns = self._canvas.wrap(items[selected], self._width - 24) if items else [""]
+        turns = self._canvas.font.wrap(items[selected], self._width - 24) if items else [""]
         pages = []
         for turn in turns:
             rows = []
@@ -127,7 +127,7 @@ class MonoLayout(Bands):
     def entry(self, title, text, hint, mode, cancel, ok, mode_text) -> None:
         field = (2, MonoLayout._draw_entry, text)
         width = self._width - (self._canvas.font.width(mode_text) + 8 if mode_text else 0)
-        heads = self._canvas.wrap(title, width) + (self._canvas.wrap(hint, width) if hint else [])
+        heads = self._canvas.font.wrap(title, width) + (self._canvas.font.wrap(hint, width) if hint else [])
         self._turn([[(1, MonoLayout._draw_pair, head, mode_text, False), field] for head in heads])
 
     # Pages
@@ -168,13 +168,13 @@ class MonoLayout(Bands):
         return pages
 
     def _wrapped(self, text) -> list:
-        return self._canvas.wrap(text, self._width) if text else []
+        return self._canvas.font.wrap(text, self._width) if text else []
 
     def _rows(self, *texts) -> list:
         rows = []
         for text in texts:
             for part in text.split("\n") if text else ():
-                for line in self._canvas.balance(part, self._width):
+                for line in self._canvas.font.balance(part, self._width):
                     rows.append((1, MonoLayout._draw_text, line, _CENTRE, False))
         return rows
 
@@ -271,7 +271,7 @@ class MonoLayout(Bands):
         if selected:
             c.rect(0, y0, self._width, y1 - y0, 1)
         c.text(0, y0, digit, selected)
-        c.text(16, y0, c.fit(text, self._width - 24), selected)
+        c.text(16, y0, c.font.fit(text, self._width - 24), selected)
         if more:
             ink = 0 if selected else 1
             for n in range(4):  # an arrow head, up or down

@@ -108,7 +108,7 @@ class TouchLayout(ColourLayout):
         ground = _colour._KINDS[kind]
         ink = _INK if ground == _AMBER else _PAPER
         c = self._canvas
-        split = 72 if len(c.balance(title, self._width - 2 * _MARGIN, 2)) == 1 else 92
+        split = 72 if len(c.font.balance(title, self._width - 2 * _MARGIN, 2)) == 1 else 92
         self._put(
             (
                 (_STATUS, split, TouchLayout._draw_block, title, ink, ground, 2),
@@ -215,7 +215,7 @@ class TouchLayout(ColourLayout):
             c.box(x + 2, y0 + 2, width - 4, y1 - y0 - 4, 6, paper)
             lines = []
             for part in text.split("\n") if text else ():
-                lines.extend(c.balance(part, width - 8, scale))
+                lines.extend(c.font.balance(part, width - 8, scale))
             y = (y0 + y1) // 2 - 8 * scale * len(lines)
             for line in lines:
                 c.text(x + (width - c.font.width(line, scale)) // 2, y, line, ink, paper, scale)
