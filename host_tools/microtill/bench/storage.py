@@ -10,12 +10,11 @@ from typing import Protocol
 
 from microtill.bench import partitions
 from microtill.bench.chips.flash import SECTOR, NorFlash
-from microtill.bench.nvs import Nvs, NvsError
+from microtill.bench.nvs import NO_FREE_PAGES, Nvs, NvsError
 from microtill.bench.protocol import Op
 
 _INT, _BLOB = 1, 2
 _EIO = 5
-_NVS_SIZE = 0x6000  # where the table has none
 _ADDRESS = struct.Struct("<II")
 
 Answer = tuple[int, bytes]
@@ -31,10 +30,14 @@ class Host(Protocol):
     def violate(self, text: str) -> None: ...
 
 
-class Storage:
-    """Every program, erase, set, erase_key and commit is one operation; `cut_in` = 1 cuts the power inside the next.
+class _PowerGone(Exception):
+    """It went inside an operation of NVS."""
 
-    What writes nothing is none: erase_key of a key that is not there, and a commit of nothing.
+
+class Storage:
+    """Every program and every erase of the flash is one operation, also those of NVS (a set makes three or more).
+
+    `cut_in` = 1 cuts the power inside the next; a commit makes none.
     """
 
     def __init__(self, table: Path, flash_size: int, state: Path | None, host: Host, seed: int = 1):
@@ -44,10 +47,8 @@ class Storage:
         self._lock = _lock(state) if state else None
         self.flash = NorFlash(flash_size, state / "flash.bin" if state else None, seed)
         self._nvs = next((range(p.offset, p.end) for p in self.partitions if p.label == "nvs"), range(0))
-        if self._nvs:
-            self.nvs = Nvs(self.flash, self._nvs.start, len(self._nvs), seed)
-        else:
-            self.nvs = Nvs(NorFlash(_NVS_SIZE), 0, _NVS_SIZE, seed)
+        self._loaded: Nvs | None = None  # at the first call after a start
+        self.commits = 0
         self.cut_in: int | None = None
         self.done = 0
         self._host = host
@@ -65,11 +66,8 @@ class Storage:
         }
 
     def restart(self) -> None:
-        """The firmware stopped, by a reset or a cut: what NVS had not committed is at risk."""
-        lost = self.nvs.stop()
-        if lost:
-            self._host.tell("nvs", f"{lost} uncommitted changes lost")
-        self.nvs.reload()
+        """The firmware stopped, by a reset or a cut."""
+        self._loaded = None
         self._namespaces.clear()
 
     def counters(self) -> dict[str, int]:
@@ -78,7 +76,7 @@ class Storage:
             "programs": self.flash.programs,
             "erases": self.flash.erases,
             "programmed_bytes": self.flash.programmed_bytes,
-            "nvs_commits": self.nvs.commits,
+            "nvs_commits": self.commits,
             "worst_sector_erases": max(self.flash.wear.values(), default=0),
         }
 
@@ -136,58 +134,90 @@ class Storage:
     def _changed(self, address: int) -> None:
         # On the chip NVS would go on with what it remembers; firmware that erases its pages restarts at once.
         if address in self._nvs:
-            self.nvs.reload()
+            self._loaded = None
 
     # NVS
 
-    def _nvs_open(self, _obj: int, data: memoryview) -> Answer:
+    def _nvs_open(self, _obj: int, data: memoryview) -> Answer | None:
         name = bytes(data).decode()
-        if not self._namespaces:
-            self.nvs.reload()  # the firmware has just started; the file may have been changed while the power was off
-        if name not in self._namespaces:
-            self._namespaces.append(name)
-        return self._namespaces.index(name), b""
 
-    def _nvs_get(self, obj: int, data: memoryview) -> Answer:
-        try:
-            value = self.nvs.get(self._namespaces[obj & 255], bytes(data).decode(), int if obj >> 8 == _INT else bytes)
-        except NvsError as e:
-            return -e.code, b""
-        return 0, struct.pack("<i", value) if isinstance(value, int) else value
+        def call(nvs: Nvs) -> bytes:
+            nvs.open(name)
+            if name not in self._namespaces:
+                self._namespaces.append(name)
+            return b""
+
+        answer = self._do("open", call)
+        return (self._namespaces.index(name), b"") if answer == (0, b"") else answer
+
+    def _nvs_get(self, obj: int, data: memoryview) -> Answer | None:
+        where = self._namespaces[obj & 255], bytes(data).decode()
+
+        def call(nvs: Nvs) -> bytes:
+            value = nvs.get(*where, int if obj >> 8 == _INT else bytes)
+            return struct.pack("<i", value) if isinstance(value, int) else value
+
+        return self._do("get", call)
 
     def _nvs_set(self, obj: int, data: memoryview) -> Answer | None:
         key, _, value = bytes(data).partition(b"\0")
-        if self._nvs_cut("set"):
-            return None
-        try:
-            typed = struct.unpack("<i", value)[0] if obj >> 8 == _INT else value
-            self.nvs.set(self._namespaces[obj & 255], key.decode(), typed)
-        except NvsError as e:
-            return -e.code, b""
-        return 0, b""
+        typed = struct.unpack("<i", value)[0] if obj >> 8 == _INT else value
+        return self._do("set", lambda nvs: nvs.set(self._namespaces[obj & 255], key.decode(), typed))
 
     def _nvs_erase(self, obj: int, data: memoryview) -> Answer | None:
-        where = self._namespaces[obj & 255], bytes(data).decode()
-        if self.nvs.holds(*where) and self._nvs_cut("erase_key"):
-            return None
+        return self._do("erase_key", lambda nvs: nvs.erase(self._namespaces[obj & 255], bytes(data).decode()))
+
+    def _nvs_commit(self, _obj: int, _data: memoryview) -> Answer:
+        self.commits += 1
+        return 0, b""
+
+    def _do(self, what: str, call: Callable[[Nvs], bytes | None]) -> Answer | None:
         try:
-            self.nvs.erase(*where)
+            return 0, call(self._loaded or self._load()) or b""
         except NvsError as e:
             return -e.code, b""
-        return 0, b""
-
-    def _nvs_commit(self, _obj: int, _data: memoryview) -> Answer | None:
-        if self.nvs.pending and self._nvs_cut("commit"):
+        except _PowerGone as e:
+            self._loaded = None
+            self._host.tell("nvs", f"cut in {what}, {e}")
+            self._host.power_cut()
             return None
-        self.nvs.commit()
-        return 0, b""
 
-    def _nvs_cut(self, what: str) -> bool:
-        if not self._cut_now():
-            return False
-        self._host.tell("nvs", f"cut in {what}")
-        self._host.power_cut()
-        return True
+    def _load(self) -> Nvs:
+        try:
+            self._loaded = Nvs(_Metal(self), self._nvs.start, len(self._nvs))
+        except NvsError as e:
+            if e.code != NO_FREE_PAGES:
+                raise
+            self._host.tell("nvs", "has no free page, and MicroPython's start erases it")
+            for address in range(self._nvs.start, self._nvs.stop, SECTOR):
+                _Metal(self).blank(address // SECTOR)
+            self._loaded = Nvs(_Metal(self), self._nvs.start, len(self._nvs))
+        return self._loaded
+
+    def burn(self, address: int, data: bytes) -> None:
+        """One operation of NVS. Raises _PowerGone."""
+        if self._cut_now():
+            # ESP-IDF's recovery counts on whole words of states: after half of one, a value written later can be lost.
+            tear = self.flash.tear_word if len(data) == 4 else self.flash.tear_program
+            written = tear(address, data)
+            raise _PowerGone(f"program {address:#x}: {written} of {len(data)} bytes")
+        self.flash.burn(address, data)
+
+    def blank(self, sector: int) -> None:
+        """One operation of NVS. Raises _PowerGone."""
+        if self._cut_now():
+            front = self.flash.tear_erase(sector)
+            raise _PowerGone(f"erase {sector * SECTOR:#x}: {front} bytes at the front are blank")
+        self.flash.blank(sector)
+
+
+class _Metal:
+    """The flash as NVS has it."""
+
+    def __init__(self, storage: Storage):
+        self.read = storage.flash.read
+        self.burn = storage.burn
+        self.blank = storage.blank
 
 
 def _lock(state: Path) -> int:

@@ -58,17 +58,17 @@ def provision(
             def confirm(offer: Offer) -> bool:
                 for line in told(offer):
                     out.say(line)
-                return yes or asking.agree(t("provision.confirm"))
+                return yes or dry_run or asking.agree(t("provision.confirm"))
 
             wishes = Wishes(
                 tid,
-                mid,
-                work,
-                mode,
-                serial,
-                networks,
-                ask_networks if networks is None else None,
-                token,
+                mid=mid,
+                work=work,
+                mode=mode,
+                serial=serial,
+                networks=networks,
+                ask_networks=ask_networks if networks is None else None,
+                trust=token,
                 dry_run=dry_run,
                 confirm=confirm,
             )

@@ -29,7 +29,7 @@ from microtill.device.ports import Port
 from microtill.device.probe import Unit, masked
 from microtill.device.provisioning import Outcome, PortLink, Watch, Wishes, attempt
 
-COLUMNS = (
+COLUMNS: tuple[str, ...] = (
     "line",
     "tid",
     "mid",
@@ -260,6 +260,7 @@ class Batch:
             mode=row.mode,
             serial=row.unit or None,
             networks=row.networks,
+            spare_wifi=True,
             trust=self._plan.trust,
             back=self._plan.back,
             prove=self._plan.prove,

@@ -50,6 +50,7 @@ _PROOF_SECONDS = 60.0
 _HOPELESS_SECONDS = 12.0  # so long a reason stands that does not pass by itself
 _BUSY_SECONDS = 20.0
 _LOOK_AGAIN_SECONDS = 2.0
+_ONLINE_SECONDS = 15.0
 _TRIES = 5
 _POLL = 0.02
 _LOOK = 0.2
@@ -109,10 +110,11 @@ class Wishes:
     """What the unit shall become.
 
     `mid`: what the technician believes the merchant to be; `serial`: it must be this unit. `networks`: the Wi-Fi; None
-    leaves what it has, and `ask_networks` is called when it has none. `trust`: an mt-trust (None: the acquirer's own).
-    `mode`: as the acquirer's API has it; with one there is a new ticket also for a unit that is that terminal already.
-    `back`: seconds to wait for an unplugged unit. `prove`: by an echo test, and with the outcome recorded at the
-    acquirer. `confirm` is shown the offer; `waiting` is called often while others are waited for, and may raise.
+    leaves what it has, and `ask_networks` is called when it has none; `spare_wifi` leaves it also to a unit that is
+    that terminal already and is online. `trust`: an mt-trust (None: the acquirer's own). `mode`: as the acquirer's API
+    has it; with one there is a new ticket also for a unit that is that terminal already. `back`: seconds to wait for an
+    unplugged unit. `prove`: by an echo test, and with the outcome recorded at the acquirer. `confirm` is shown the
+    offer; `waiting` is called often while others are waited for, and may raise.
     """
 
     tid: str
@@ -121,6 +123,7 @@ class Wishes:
     mode: str | None = None
     serial: str | None = None
     networks: Sequence[Network] | None = None
+    spare_wifi: bool = False
     ask_networks: Callable[[], Sequence[Network]] | None = None
     trust: str | None = None
     back: float = BACK_SECONDS
@@ -320,7 +323,8 @@ class _Provisioning:
             return
         if self._is_it_already(unit):
             self.outcome.already = self._issued is None
-            if self._networks is not None and not self._networks_set:
+            spared = self._wishes.spare_wifi and self._comes_online()
+            if self._networks is not None and not self._networks_set and not spared:
                 self._step("wifi", lambda: self._set_networks(unit))
         else:
             self._step("trust", lambda: self._set_trust(unit))
@@ -350,8 +354,11 @@ class _Provisioning:
         if not self._agreed:
             self._look_up(unit)
             offer = self._offer(unit)
-            if not self._wishes.dry_run and not self._wishes.confirm(offer):
+            if not self._wishes.confirm(offer):
                 raise Refused("error.not_confirmed")
+            if self._wishes.dry_run:
+                self._take_down(unit)
+                return unit
             if self._wishes.ask_networks and self._networks is None and _has_no_wifi(unit):
                 self._networks = self._wishes.ask_networks()
             self._agreed = True
@@ -543,6 +550,15 @@ class _Provisioning:
                     "error.not_proved", reason=terminal_texts.what(reason), step=terminal_texts.next_step(reason)
                 )
             time.sleep(_LOOK)
+
+    def _comes_online(self) -> bool:
+        deadline = time.monotonic() + _ONLINE_SECONDS
+        while time.monotonic() < deadline:
+            self._wishes.waiting()
+            if self._link.console.wait_ready().get("online"):
+                return True
+            time.sleep(_LOOK)
+        return False
 
     def _record(self) -> None:
         self._watch.stage("provision.recording")

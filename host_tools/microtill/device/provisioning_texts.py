@@ -223,7 +223,7 @@ add(
         ),
         "error.batch_rows": (
             "{path} 有 {count} 行不对，没有动任何终端|{step}",
-            "{count} rows of {path} are wrong; no terminal was touched|{step}",
+            "{path} has rows that are wrong ({count}); no terminal was touched|{step}",
         ),
         "error.batch_file": ("{path}：{detail}|检查文件", "{path}: {detail}|check the file"),
         "error.results_file": (

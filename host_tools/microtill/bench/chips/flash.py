@@ -80,6 +80,13 @@ class NorFlash:
         self.program(address, bytes(part))
         return whole
 
+    def tear_word(self, address: int, data: bytes) -> int:
+        """As `tear_program`, of so few bits that all of them are cleared or none. Returns how many whole bytes."""
+        if self._random.random() < 0.5:
+            return 0
+        self.program(address, data)
+        return len(data)
+
     def tear_erase(self, sector: int) -> int:
         """The supply fails during `erase`: bits go to 1 here and there. Returns how many bytes at the front all did."""
         start = sector * SECTOR
