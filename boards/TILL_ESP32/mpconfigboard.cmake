@@ -1,9 +1,10 @@
 # Read by ports/esp32/CMakeLists.txt of MicroPython 1.29: make -C ports/esp32 BOARD_DIR=/path/to/boards/TILL_ESP32
-set(IDF_TARGET esp32)
+include(boards/mpconfigboard_esp32_common.cmake)
 
-set(SDKCONFIG_DEFAULTS
-    boards/sdkconfig.base
-    ${SDKCONFIG_IDF_VERSION_SPECIFIC}
+# Nothing here speaks Bluetooth.
+list(REMOVE_ITEM SDKCONFIG_DEFAULTS boards/sdkconfig.ble)
+
+list(APPEND SDKCONFIG_DEFAULTS
     boards/sdkconfig.240mhz
     ${MICROPY_BOARD_DIR}/sdkconfig.board
 )

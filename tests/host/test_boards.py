@@ -19,7 +19,7 @@ from microtill.release.boards_checks import Manifest, ManifestError, Wire, Wirin
 from microtill.release.esp_image import table_bytes
 from microtill.release.image import build_files
 from mp_image_tool_esp32.partition_table import PartitionTable
-from support.sdkconfig_names import SOURCES
+from support.sdkconfig_names import PORT, SOURCES
 
 # Tables and manifests by board: (partitions, where the table lies), manifest.
 BUILDS = {name: ("partitions.csv", 0x8000, "manifest.py", name) for name in names()}
@@ -241,9 +241,20 @@ def test_every_file_that_the_build_asks_for_is_there(board):
         text = cmake.read_text("utf-8")
         for path in re.findall(r"\$\{MICROPY_BOARD_DIR\}/([\w.]+)", text):
             assert (folder / path).is_file(), f"{cmake.name}: {path}"
+        assert set(re.findall(r"(?<![/\w])boards/[\w./]+", re.sub("#.*", "", text))) <= PORT, cmake.name
     text = (folder / "mpconfigboard.cmake").read_text("utf-8")
-    assert f"set(IDF_TARGET {about(board)['mcu']})" in text
-    assert "boards/sdkconfig.base" in text
+    assert f"include(boards/mpconfigboard_{about(board)['mcu']}_common.cmake)" in text
+
+
+@pytest.mark.parametrize("board", names())
+def test_what_the_downloads_page_of_a_build_shows_is_there(board):
+    """As MicroPython's tools read board.json: its instructions, with the address at which the image goes."""
+    deploy = about(board)["deploy"]
+    assert deploy
+    text = "".join((BOARDS / board / name).read_text("utf-8") for name in deploy)
+    wanted = set(re.findall(r"\{deploy_options\[(\w+)]}", text))
+    assert wanted == set(about(board)["deploy_options"])
+    assert about(board)["deploy_options"]["flash_offset"] == {"esp32": "0x1000", "esp32s3": "0"}[about(board)["mcu"]]
 
 
 @pytest.mark.parametrize("fragment", sorted(BOARDS.glob("*/sdkconfig.*")), ids=lambda p: f"{p.parent.name}/{p.name}")

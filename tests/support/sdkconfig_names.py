@@ -23,3 +23,12 @@ SOURCES = {
     "CONFIG_SECURE_BOOT_V2_ENABLED": "components/bootloader/Kconfig.projbuild",
     "CONFIG_SECURE_ENABLE_SECURE_ROM_DL_MODE": "components/bootloader/Kconfig.projbuild",
 }
+
+PORT = {
+    "boards/mpconfigboard_esp32_common.cmake",
+    "boards/mpconfigboard_esp32s3_common.cmake",
+    "boards/sdkconfig.240mhz",
+    "boards/sdkconfig.ble",
+    "boards/sdkconfig.spiram_oct",
+}
+"""Files of MicroPython's ports/esp32 that our boards name, as 1.29 has them; until 1.28 some were called otherwise."""
