@@ -1,13 +1,20 @@
 """Merchant IDs, Wi-Fi files and lists of a batch: what is taken, what is refused; nothing secret is repeated."""
 
+import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from microtill.device import merchants, texts, wifi_file
-from microtill.device.errors import UsageError
+from microtill.device import diary, merchants, texts, wifi_file
+from microtill.device.batch import Result, Results
+from microtill.device.errors import UsageError, VerificationFailed
 from microtill.device.mid import CATEGORIES, mid, tid
+from microtill.device.provisioning import Outcome
+from microtill.device.session import Profile
 
 MID = "898210154110002"
 
@@ -151,3 +158,58 @@ def test_any_octets_give_rows_bad_rows_or_a_usage_error(tmp_path_factory, data):
     except UsageError:
         return
     assert all(len(row.tid) == 8 for row in rows) and all(row.error.what for row in bad)
+
+
+@contextmanager
+def disk_full_at(size: int) -> Iterator[None]:
+    """No file of this process grows beyond `size` bytes; a write that would is cut short there, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+WHO = Profile("https://acquirer.test", "li")
+
+
+def test_a_full_disk_leaves_the_diary_whole_and_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("MICROTILL_HOME", str(tmp_path))
+    done = Outcome("port", serial="A1", tid="10000001", mid="898********0002", version=1)
+    diary.ready()
+    diary.note(WHO, done, None)
+    before = diary.path().read_bytes()
+    for room in (0, 1, len(before) - 1):
+        with disk_full_at(len(before) + room), pytest.raises(UsageError) as e:
+            diary.note(WHO, done, None)
+        assert e.value.key == "error.cannot_log"
+        assert diary.path().read_bytes() == before
+        with disk_full_at(len(before) + room), pytest.raises(UsageError):
+            diary.ready()
+    assert [path.name for path in tmp_path.iterdir()] == [diary.NAME]
+    diary.path().write_bytes(before[:-9])  # a crash in the middle of the line
+    diary.note(WHO, done, VerificationFailed("error.not_proved"))
+    last = json.loads(diary.path().read_text("utf-8").splitlines()[-1])
+    assert (last["operator"], last["result"], last["error"]) == ("li", "failed", "error.not_proved")
+
+
+def test_a_full_disk_leaves_the_results_whole_and_is_told(tmp_path):
+    rows, _ = merchants.read(listed(tmp_path, f"tid,mid\n10000001,{MID}\n10000002,{MID}\n"))
+    first, second = (Result(row, Outcome("port", serial="A1", tid=row.tid, version=1), None) for row in rows)
+    book = Results(tmp_path / "results.csv", "li")
+    with disk_full_at(10), pytest.raises(UsageError) as e:
+        book.begin()
+    assert e.value.key == "error.cannot_keep"
+    book.begin()
+    book.add(first)
+    before = book.path.read_bytes()
+    for room in (0, 1, 40):
+        with disk_full_at(len(before) + room), pytest.raises(UsageError) as e:
+            book.add(second)
+        assert (e.value.key, e.value.exit_code) == ("error.cannot_keep", 2)
+        assert book.path.read_bytes() == before
+    book.begin()
+    book.add(second)
+    assert set(book.done()) == {"10000001", "10000002"}
+    assert book.path.stat().st_mode & 0o777 == 0o600

@@ -1,6 +1,5 @@
 """`microtill batch`: many terminals by a list."""
 
-import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ from microtill.cli import asking, common
 from microtill.cli.provision import StepBar
 from microtill.device import diary, merchants, provisioning, session, wifi_file
 from microtill.device.batch import Batch, Plan, Result, Results
-from microtill.device.errors import UsageError
+from microtill.device.errors import DeviceError, UsageError
 from microtill.device.merchants import BadRow, Row
 from microtill.device.ports import Port
 from microtill.device.probe import masked
@@ -60,13 +59,17 @@ def batch(
                 return
             _confirm(out, left, skipped, yes)
             book.begin()
-            lock = threading.Lock()
+            diary.ready()
+            unkept: list[DeviceError] = []
 
             def ended(result: Result) -> None:
-                with lock:
+                try:
                     book.add(result)
                     if result.outcome.port:
                         diary.note(profile, result.outcome, result.error)
+                except DeviceError as e:
+                    unkept.append(e)
+                    work.stop()  # what is not written down is not begun
 
             with out.progress() as bars:
                 made: dict[int, StepBar] = {}
@@ -81,9 +84,13 @@ def batch(
                     if result.row.line in made:
                         made[result.row.line].over(result.error.what if result.error else t("provision.ok"))
 
-                done = Batch(left, acquirer, plan, watch, told).run()
+                work = Batch(left, acquirer, plan, watch, told)
+                done = work.run()
         _tell(out, done, skipped, bad, book.path)
         out.result([_told(result) for result in done] + [_skipped(row) for row in skipped] + [_bad(row) for row in bad])
+        if unkept:
+            common.warn_of(out, unkept[0])
+            raise typer.Exit(unkept[0].exit_code)
         failed = next((result.error for result in done if result.error), None) or next((row.error for row in bad), None)
         if failed is not None:
             raise typer.Exit(failed.exit_code)

@@ -189,6 +189,13 @@ def tell(out: Output, error: DeviceError, name: str = "") -> None:
         out.errors.print(Text(t("say.next", step=error.next)), soft_wrap=True)
 
 
+def warn_of(out: Output, error: DeviceError) -> None:
+    """As `tell`, on the error stream alone: something else is the result."""
+    out.warn(error.what)
+    if error.next:
+        out.errors.print(Text(t("say.next", step=error.next)), soft_wrap=True)
+
+
 def problem(error: DeviceError) -> dict[str, Any]:
     """An error for programs."""
     return {"ok": False, "error": error.key, "message": error.what, "next": error.next, "exit": error.exit_code}

@@ -39,11 +39,16 @@ def login(
         if not shell and not session.has_keyring():
             raise UsageError("error.no_keyring")
         profile, token = _sign_in(profile, name)
-        session.remember(profile)
+        try:
+            session.remember(profile)
+            if not shell:
+                session.keep(profile, token)
+        except UsageError:
+            _sign_out(profile, token)  # nobody could use it any more
+            raise
         if shell:
             _in_a_shell(out, profile, token)
             return
-        session.keep(profile, token)
         out.say(t("login.done", name=profile.name, role=profile.role, until=clock(profile.expires)), "green")
         out.result({"ok": True, **_told(profile)})
 
@@ -129,7 +134,11 @@ def _in_a_shell(out: common.Output, profile: Profile, token: str) -> None:
     try:
         status = subprocess.run([shell], env={**os.environ, session.ENVIRONMENT: token}, check=False).returncode
     finally:
-        with suppress(AcquirerRefused), profile.acquirer(token) as acquirer:  # refused: it has ended already
-            acquirer.sign_out()
+        _sign_out(profile, token)
     out.say(t("login.shell_ended"))
     raise typer.Exit(max(status, 0))
+
+
+def _sign_out(profile: Profile, token: str) -> None:
+    with suppress(AcquirerRefused), profile.acquirer(token) as acquirer:  # refused: it has ended already
+        acquirer.sign_out()

@@ -49,6 +49,8 @@ def provision(
         networks = wifi_file.read(wifi) if wifi else None
         token = _read(trust) if trust else None
         profile, session_token = session.current()
+        if not dry_run:
+            diary.ready()
         (chosen,) = ports.select(port, may_all=False)
         with profile.acquirer(session_token) as acquirer:
             tid, serial = _which(out, acquirer, chosen, tid, work)
@@ -74,7 +76,7 @@ def provision(
             )
             outcome, error = _run(out, chosen, acquirer, wishes)
         if not dry_run:
-            diary.note(profile, outcome, error)
+            _note(out, profile, outcome, error)
         if error is not None:
             raise error
         if dry_run:
@@ -82,6 +84,15 @@ def provision(
         else:
             out.say(f"{chosen.path}: " + summary(outcome), "green")
         out.result({"ok": True, **asdict(outcome)})
+
+
+def _note(out: common.Output, profile: session.Profile, outcome: Outcome, error: DeviceError | None) -> None:
+    try:
+        diary.note(profile, outcome, error)
+    except DeviceError as e:
+        if error is None:
+            raise
+        common.warn_of(out, e)  # what happened to the unit is what the technician must hear last
 
 
 def _run(

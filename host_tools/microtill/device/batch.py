@@ -16,6 +16,7 @@ from pathlib import Path
 
 from microtill.device import ports
 from microtill.device.desk import Acquirer, SignInAgain
+from microtill.device.diary import append
 from microtill.device.errors import (
     AcquirerUnreachable,
     DeviceError,
@@ -102,7 +103,7 @@ class Results:
                 file.flush()
                 os.fsync(descriptor)
         except OSError as e:
-            raise UsageError("error.cannot_write", path=self.path, detail=e.strerror or type(e).__name__) from e
+            raise UsageError("error.cannot_keep", path=self.path, detail=e.strerror or type(e).__name__) from e
 
     def add(self, result: Result) -> None:
         """Write down how a row ended."""
@@ -124,11 +125,10 @@ class Results:
             )
         )
         try:
-            with self._lock, self.path.open("ab", buffering=0) as file:
-                file.write(line)
-                os.fsync(file.fileno())
+            with self._lock:
+                append(self.path, line)
         except OSError as e:
-            raise UsageError("error.cannot_write", path=self.path, detail=e.strerror or type(e).__name__) from e
+            raise UsageError("error.cannot_keep", path=self.path, detail=e.strerror or type(e).__name__) from e
 
 
 def _csv(cells: Sequence[object]) -> bytes:

@@ -243,9 +243,14 @@ add(
             "there is no work item {work} for you|`microtill work` lists what is to do",
         ),
         "error.trust_file": ("无法读取 {path}：{detail}|检查文件名", "cannot read {path}: {detail}|check its name"),
+        "error.cannot_keep": (
+            "无法写入结果 {path}：{detail}|腾出磁盘空间，或用 --results 另选；然后重新运行，已做的不会再做",
+            "cannot write the results {path}: {detail}|free some space, or choose another file with --results; then "
+            "run it again, and what is done is not done twice",
+        ),
         "error.cannot_log": (
-            "无法写入记录 {path}：{detail}|腾出磁盘空间，或用 MICROTILL_HOME 换一个文件夹",
-            "cannot write the record {path}: {detail}|free some space, or name another folder with MICROTILL_HOME",
+            "无法写入 {path}：{detail}|腾出磁盘空间，或用 MICROTILL_HOME 换一个文件夹",
+            "cannot write {path}: {detail}|free some space, or name another folder with MICROTILL_HOME",
         ),
     }
 )

@@ -78,7 +78,7 @@ def remember(profile: Profile) -> None:
         fresh.write_text(json.dumps(asdict(profile), indent=1) + "\n", "utf-8")
         fresh.replace(path)
     except OSError as e:
-        raise UsageError("error.cannot_write", path=path, detail=e.strerror or type(e).__name__) from e
+        raise UsageError("error.cannot_log", path=path, detail=e.strerror or type(e).__name__) from e
 
 
 def read_ca(path: Path) -> tuple[str, str]:
