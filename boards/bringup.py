@@ -22,7 +22,8 @@ def memory() -> dict:
 
 
 def panel(display, pins: dict, madctl: int, inverted: bool) -> None:
-    """Start an SPI panel again on `pins` (sck, mosi, CS, DC, RST, BLK). InvalidValue for another kind of panel."""
+    """Start an SPI panel again on `pins` (sck, mosi, CS, DC and, where it has them, RST and BLK). InvalidValue for
+    another kind of panel."""
     if not hasattr(display, "start"):
         raise InvalidValue("panel")
     display.start(
@@ -36,15 +37,20 @@ def panel(display, pins: dict, madctl: int, inverted: bool) -> None:
     )
 
 
-def reader(link: str, pins: dict, held: bool):
+def low(pins: dict) -> None:
+    """Drive `pins` low, until whoever owns them says otherwise."""
+    for gpio in pins.values():
+        Pin(gpio, Pin.OUT, value=0)
+
+
+def reader(was: str, link: str, pins: dict):
     """A PN532 on `pins`, without its interrupt line: `spi` (sck, mosi, miso, CS), `i2c` (scl, sda) or `hsu` (tx, rx).
 
-    RSTPD_N, where it is given, resets it, or stays low when it is `held`.
+    RSTPD_N, where it is given, resets it. `was`: the link that the board itself has on these pins.
     """
-    SPI(_READER).deinit()  # pins change hands
-    reset = None
-    if "RSTPD_N" in pins:
-        reset = Pin(pins["RSTPD_N"], Pin.OUT, value=0 if held else 1)
+    if was == "spi":
+        SPI(_READER).deinit()  # pins change hands
+    reset = Pin(pins["RSTPD_N"], Pin.OUT, value=1) if "RSTPD_N" in pins else None
     if link == "spi":
         from till.drivers.pn532.spi import SPITransport
 
@@ -69,4 +75,4 @@ def reader(link: str, pins: dict, held: bool):
         transport = UARTTransport(uart)
     else:
         raise InvalidValue("link")
-    return PN532(transport, reset=None if held else reset)
+    return PN532(transport, reset=reset)

@@ -10,6 +10,10 @@ model = "st7789:ST7789"
 bus = "panel"
 pins = { CS = 10, DC = 9 }
 options = { width = 240 }        # keyword arguments of the model
+on_board = true                  # came soldered: not in the wiring picture, to which `note` and [socket] belong
+
+[socket]                         # what is printed where a GPIO or a supply comes out
+12 = "P3"
 
 [pull]                           # resistors on the board
 up = [21]
@@ -73,7 +77,7 @@ def load(path: Path) -> Wiring:
     table = tomllib.loads(path.read_text("utf-8"))
     if "base" in table:
         table = _miswired(table, path)
-    unknown = set(table) - {"bus", "chip", "pull", "note", "module"}
+    unknown = set(table) - {"bus", "chip", "pull", "socket", "note", "module"}
     if unknown:
         raise WiringError(f"{path.name}: unknown table {sorted(unknown)}")
     buses: dict[str, Bus] = {}

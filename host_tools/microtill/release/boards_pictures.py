@@ -43,10 +43,12 @@ class Wire:
     signal: str
     gpio: int | None
     supply: str
+    socket: str = ""
 
     @property
     def goal(self) -> str:
-        return _PADS.get(self.supply, self.supply) or f"GPIO {self.gpio}"
+        pad = _PADS.get(self.supply, self.supply) or f"GPIO {self.gpio}"
+        return f"{self.socket} · {pad}" if self.socket else pad
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,14 @@ class PictureError(ValueError):
 
 
 def modules(board: Path) -> list[Module]:
-    """The parts of a board with their wires, in the order of wiring.toml. Raises PictureError."""
+    """The parts that are wired to a board, in the order of wiring.toml. Raises PictureError."""
     known = tomllib.loads((BOARDS / "modules.toml").read_text("utf-8"))
     table = tomllib.loads((board / "wiring.toml").read_text("utf-8"))
+    sockets = table.get("socket", {})
     found = []
     for name, chip in table["chip"].items():
+        if chip.get("on_board"):
+            continue
         part = known.get(chip["model"])
         if part is None:
             raise PictureError(f"{board.name}: {chip['model']} is not in modules.toml")
@@ -81,10 +86,11 @@ def modules(board: Path) -> list[Module]:
             signal = part["signals"].get(printed, "")
             supply = part.get("power", {}).get(printed, "")
             if supply or signal in wired:
-                wires.append(Wire(printed, signal, wired.pop(signal, None), supply))
+                gpio = wired.pop(signal, None)
+                wires.append(Wire(printed, signal, gpio, supply, sockets.get(str(gpio) if gpio else supply, "")))
         if wired:
             raise PictureError(f"{board.name}: {name}: no pin is printed for {sorted(wired)}")
-        title, note = part["title"], part.get("note", ["", ""])
+        title, note = part["title"], chip.get("note") or part.get("note", ["", ""])
         found.append(Module((title[0], title[1]), (note[0], note[1]), tuple(wires)))
     return found
 
@@ -240,12 +246,9 @@ def _svg(width: float, height: float, lines: list[str]) -> str:
 
 
 def pictures() -> dict[Path, str]:
-    """Every picture by its path: of the boards that one builds from parts, and the key caps."""
-    found = {BOARDS / "overlay.svg": overlay_picture()}
-    for name in names():
-        if json.loads((BOARDS / name / "board.json").read_text("utf-8")).get("built_from_parts"):
-            found[BOARDS / name / "wiring.svg"] = wiring_picture(BOARDS / name)
-    return found
+    """Every picture by its path."""
+    found = {BOARDS / name / "wiring.svg": wiring_picture(BOARDS / name) for name in names()}
+    return {BOARDS / "overlay.svg": overlay_picture(), **found}
 
 
 if __name__ == "__main__":
