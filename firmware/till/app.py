@@ -52,6 +52,7 @@ class App:
         self._screen = Screen(board.display, self._settings.get("language"))
         self._counter = Counter(self._screen, board.keypad, board.leds, board.buzzer)
         self._consent = Consent()
+        self._journal: "Journal | None" = None
         self._about = {
             "serial": board.serial_number,
             "board": board.name,
@@ -96,16 +97,17 @@ class App:
         board = self._board
         await self._ending("")
         self._self_test()
+        # First, so that a terminal whose vault was altered still knows what it owes.
+        journal = self._journal = Journal(board.journal_flash)
         vault = Vault(board.nvs, board.serial_number, board.rng)
         if vault.schema != SCHEMA:
             _migrate(vault)
-        journal = Journal(board.journal_flash)
+        vault.check()
         self._clock = Clock(board.rtc, time.time, max(BUILT, journal.last_time))
         self._log.clock = self._clock.now
         self._networks = Networks(vault)
         self._wifi = Wifi(board.wifi, self._networks.all)
         self._vault = vault
-        self._journal = journal
         identity = load_identity(vault, board.serial_number)
         if identity:
             await self._sell(identity, vault, journal)
@@ -175,7 +177,9 @@ class App:
         from till.flows.fault import fault
         from till.services.fault import FaultService
 
-        service = FaultService(self._board.serial_number, self._about, error, self._consent, self._log, self._end)
+        service = FaultService(
+            self._board.serial_number, self._about, error, self._journal, self._consent, self._log, self._end
+        )
         self._serve(lambda: service)
         await fault(self._counter, self._consent, error)
 

@@ -189,7 +189,7 @@ def test_any_byte_of_anything_changed_is_found():
             for mask in (1, 0x80, 0xFF):
                 bad = dict(good)
                 bad[key] = value[:at] + bytes([value[at] ^ mask]) + value[at + 1 :]
-                error = raises(Tampered, lambda bad=bad: contents(vault(FakeNvs(bad))))
+                error = raises(Tampered, lambda bad=bad: vault(FakeNvs(bad)).check())
                 assert error.key == "error.tampered" and error.detail.startswith("vault "), (key, at)
 
 

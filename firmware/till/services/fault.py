@@ -6,15 +6,16 @@ from till.services.caretaker import Caretaker
 
 class FaultService:
     """Of a terminal that could not start: it tells why (`error`), and can be wiped or given to MicroPython's prompt if
-    the person at its keypad agrees. `about`, `log`, `end`: as in Service."""
+    the person at its keypad agrees. `journal`: None when it cannot be read; `about`, `log`, `end`: as in Service."""
 
     always = ("status", "logs")
     at_rest = ("wipe", "repl")
 
-    def __init__(self, serial: str, about: dict, error: TillError, consent, log, end):
+    def __init__(self, serial: str, about: dict, error: TillError, journal, consent, log, end):
         self._serial = serial
         self._about = about
         self._error = error
+        self._journal = journal
         self._consent = consent
         self._log = log
         self._end = end
@@ -26,6 +27,11 @@ class FaultService:
         members["detail"] = self._error.detail
         members["idle"] = True
         members["online"] = False
+        journal = self._journal
+        if journal:
+            members["unsent"] = len(journal.open_intents())
+            members["open_batch"] = journal.open_batch
+            members["unseen"] = bool(journal.unshown())
         return members
 
     async def logs(self, request: dict) -> dict:
@@ -43,4 +49,4 @@ class FaultService:
 
     def _caretaker(self) -> Caretaker:
         # Whether there is a merchant cannot be known: ask in any case.
-        return Caretaker(self._serial, "?", None, self._consent)
+        return Caretaker(self._serial, "?", self._journal, self._consent)

@@ -70,6 +70,11 @@ class Vault:
             raise Tampered("vault record " + name)
         return self._unseal(name, generation, sealed)
 
+    def check(self) -> None:
+        """Open every record there is; Tampered names the first that is not as it was written."""
+        for name in self.names():
+            self.get(name)
+
     # Writing.
 
     def begin(self) -> None:

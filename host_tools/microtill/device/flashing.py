@@ -469,13 +469,11 @@ def give_prompt(line: Line, unit: Unit, watch: Watch) -> None:
 
 
 def unsettled(unit: Unit) -> str:
-    """What a merchant's terminal still owes, in its own words; empty when nothing, or when it is no merchant's."""
-    if unit.state != "provisioned":
-        return ""
+    """What a terminal still owes, in its own words; empty when nothing. One that has lost its vault may owe, too."""
     status = unit.status
     owed = [f"{name} {status[name]}" for name in ("unsent", "pending") if status.get(name)]
     owed += [name for name in ("open_batch", "unseen") if status.get(name)]
-    if "unsent" not in status or "open_batch" not in status:
+    if unit.state == "provisioned" and ("unsent" not in status or "open_batch" not in status):
         owed.append("?")  # a firmware that cannot tell
     return ", ".join(owed)
 
