@@ -15,12 +15,14 @@ class FakeNvs:
         self.off = False
         self.operations = 0
         self.commits = 0
+        self.trace = []  # every change, in order
 
     def _step(self, change=None):
         if self.off:
             raise PowerCut()
         if change:
             self.pending.append(change)
+            self.trace.append(change)
         if self.operations == self.cut_at:
             self.off = True
             raise PowerCut()

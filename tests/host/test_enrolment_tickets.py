@@ -1,6 +1,7 @@
 """The terminal's side of provisioning against tickets made by independent code: every rule, every bound, every cut."""
 
 import copy
+import itertools
 import json
 import random
 from pathlib import Path
@@ -11,7 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import ECKey
+from microtill.bench.chips.flash import NorFlash
+from microtill.bench.nvs import Nvs
 from support.fuzz import examples
+from support.metal import Gone, Metal
 from support.port import Port, PortRaised
 from support.terminal import dukpt_key
 from support.ticketing import NOW, Office, b64, compact, public, read_key_request, signed, thumbprint, unb64
@@ -25,9 +29,11 @@ from till.core.errors import TillError
 from till.crypto.rng import Rng
 from till.services import enrolment, identity, trust
 from till.services.keys import TransactionKeys
+from till.services.networks import Networks
 from till.services.signer import device_signer
 from till.storage import records as r
 from till.storage.journal import Journal
+from till.storage.settings import Settings
 from till.storage.vault import Vault
 
 class Unit:
@@ -98,6 +104,12 @@ def burn():
     t = keys.burn()
     return [t.ksn, t.counter, t.mac_key(), t.data_key()]
 
+def set_wifi(name):
+    Networks(u.vault).set([[name, "password of " + name]])
+
+def set_language(language):
+    Settings(u.nvs).set("language", language)
+
 def sign(digest, prepare=False):
     s = device_signer(u.vault, who()["kid"], rng)
     if prepare:
@@ -122,7 +134,7 @@ def state():
     i = who()
     if i:
         del i["owns"]  # the journal is told afterwards
-    return [i, [n for n in names()], u.vault.get("dukpt")]
+    return [i, [n for n in names()], u.vault.get("dukpt"), Networks(u.vault).all(), Settings(u.nvs).get("language")]
 
 def cuts(what, *args):
     "Every power cut of one call: what the unit is afterwards, each different state once."
@@ -148,6 +160,21 @@ def cuts(what, *args):
     u.flash = Nor(16, flash)
     restart()
     return [at, seen]
+
+def recorded(what, *args):
+    "What NVS held before the call, each change that it made, and what the unit was before and is now."
+    u.nvs = FakeNvs(u.nvs.durable)
+    restart()
+    old, before = state(), dict(u.nvs.durable)
+    globals()[what](*args)
+    return [before, u.nvs.trace, old, state()]
+
+def started(values):
+    "What the unit is, at a start with such an NVS."
+    u.nvs = FakeNvs(values)
+    restart()
+    u.vault.check()
+    return state()
 """
 
 
@@ -485,6 +512,89 @@ def test_power_cut_at_every_operation_of_trust_request_and_installation(shared, 
     assert tried > 8 and sorted(s[0]["version"] for s in seen) == [1, 2]
     tried, seen = shared.call("cuts", "burn")
     assert tried > 4 and len(seen) == 2
+
+
+SIZE = 0x5000  # of NVS: a quarter of the boards', so that pages are moved sooner
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["room", "full"])
+def test_a_cut_in_any_write_to_the_flash_leaves_the_old_or_the_new(port, office, full):
+    """Where ESP-IDF's storage writes: each program and erase of its pages is torn; when it is full, also those by which
+    a page is moved to make room."""
+    ticket = office.ticket(key_request(port))
+    all_old_or_new(port, full, "provision", ticket)
+    all_old_or_new(port, full, "burn")
+    all_old_or_new(port, full, "set_wifi", "one")
+    all_old_or_new(port, full, "set_wifi", "another")
+    all_old_or_new(port, full, "set_language", "en")
+    all_old_or_new(port, full, "request")
+    keyreq = key_request(port)
+    renewal = office.ticket(keyreq, mode="renew", version=2, ikid="0102030400000002")
+    all_old_or_new(port, full, "provision", renewal)
+
+
+def all_old_or_new(port, full, what, *args) -> None:
+    before, changes, old, new = port.call("recorded", what, *args)
+    assert old != new
+    image = nvs_image(before, changes, full)
+    after = dict(before)
+    for key, value in changes:
+        after[key] = value
+    after = {key: value for key, value in after.items() if value is not None}
+    starts: dict[str, list] = {}
+    both, done = set(), None
+    for at in itertools.count(1):
+        for seed in range(4):  # a torn write or erase leaves this or that
+            flash = NorFlash(SIZE, seed=4 * at + seed)
+            flash.burn(0, image)
+            try:
+                done = changed(Metal(flash, at), changes)
+                break
+            except Gone:
+                left = held(Nvs(flash, 0, SIZE))
+                name = repr(sorted(left.items()))
+                if name not in starts:
+                    starts[name] = port.call("started", left)
+                assert starts[name] in (old, new), (what, at, seed)
+                both.add(starts[name] == new)
+                assert held(changed(Metal(flash), changes)) == after, "what was interrupted is done again"
+        if done:
+            break
+    assert at > 6 and both == {False, True}, (what, at, both)
+    assert held(done) == after and port.call("started", after) == new
+
+
+def changed(metal: Metal, changes) -> Nvs:
+    nvs = Nvs(metal, 0, SIZE)
+    for key, value in changes:
+        if value is not None:
+            nvs.set("till", key, value)
+        elif nvs.holds("till", key):
+            nvs.erase("till", key)
+    return nvs
+
+
+def held(nvs: Nvs) -> dict:
+    return {key: value for (_, key), value in nvs.values.items() if key != "fill"}
+
+
+def nvs_image(values: dict, changes, full: bool) -> bytes:
+    """NVS with these values; `full`: the `changes` will have a page of it moved and erased."""
+    flash = NorFlash(SIZE)
+    nvs = Nvs(flash, 0, SIZE)
+    for key, value in values.items():
+        nvs.set("till", key, value)
+    for n in range(1000):
+        image = flash.read(0, SIZE)
+        trial = NorFlash(SIZE)
+        trial.burn(0, image)
+        metal = Metal(trial)
+        changed(metal, changes)
+        if bool(metal.erased) == full:
+            return image
+        for k in range(8):
+            nvs.set("till", "fill", 8 * n + k)
+    raise AssertionError("no page is moved")
 
 
 def bend(value, rng):
