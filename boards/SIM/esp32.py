@@ -18,6 +18,8 @@ _BLOCK = const(4096)
 _INVALID_LENGTH = const(-0x110C)
 _EINVAL = const(22)
 
+_changes = None  # called with where (address, octets) the flash is about to change, by whoever keeps what it has read
+
 
 def idf_heap_info(capabilities):
     """`(total, free, largest block, least ever free)` of each region."""
@@ -91,6 +93,8 @@ class Partition:
             self._program(address + at, view[at : at + _MOST])
 
     def _program(self, address, buf):
+        if _changes is not None:
+            _changes(address, len(buf))
         _bus.ask_at(_bus.FLASH_PROGRAM, self._head, address, buf)
 
     def _address(self, block, offset, n):
@@ -105,7 +109,10 @@ class Partition:
         if op == 5:
             return _BLOCK
         if op == 6:
-            _struct.pack_into("<I", self._sector, 0, self._address(arg, 0, _BLOCK))
+            address = self._address(arg, 0, _BLOCK)
+            if _changes is not None:
+                _changes(address, _BLOCK)
+            _struct.pack_into("<I", self._sector, 0, address)
             _bus.ask(_bus.FLASH_ERASE, 0, self._sector)
             return 0
         return 0

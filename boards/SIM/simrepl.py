@@ -15,6 +15,8 @@ from micropython import const, kbd_intr, schedule
 
 _FILES = const(1)
 _PROMPT = const(2)
+_BLOCK = const(4096)
+_KEPT = const(16)
 
 _BOOT = """# Runs at each start, before main.py.
 """
@@ -27,16 +29,58 @@ _inside = False  # a block operation
 
 
 class _Disk(esp32.Partition):
+    # The file system reads 32 to 128 octets at once. The chip has a cache before its flash; here each read is a round
+    # trip to another process, a start makes 27,000 of them, and on a busy computer each waits for its turn. So the
+    # blocks read last are kept.
+
     # A scheduled function runs at the next branch: the next block operation's first (then C goes on) or one outside
     # (then it has come back). So nothing may branch from the call of schedule to the return.
+
+    def __init__(self, label):
+        super().__init__(label)
+        self._kept = {}
+        self._numbers = [-1] * _KEPT
+        self._octets = [memoryview(bytearray(_BLOCK)) for _ in range(_KEPT)]
+        self._turn = 0
+        self._written = -1  # what is read back right after it was written is not worth keeping
+        self._first = self.info()[2] // _BLOCK
+        esp32._changes = self._forget
 
     def readblocks(self, block, buf, offset=0):
         global _inside
         _inside = True
         _AT_WORK[0] = 1
-        super().readblocks(block, buf, offset)
+        if not self._read(block, buf, offset):
+            super().readblocks(block, buf, offset)
         _expect_end()
         _inside = False
+
+    def _read(self, block, buf, offset):
+        end = offset + len(buf)
+        if end > _BLOCK or block == self._written:
+            return False
+        try:
+            octets = self._kept.get(block) or self._keep(block)
+            buf[:] = octets[offset:end]
+        except MemoryError:  # the collector closes a file, and the heap is locked
+            return False
+        return True
+
+    def _keep(self, block):
+        turn = self._turn
+        octets = self._octets[turn]
+        self._kept.pop(self._numbers[turn], None)
+        super().readblocks(block, octets)
+        self._turn = (turn + 1) % _KEPT
+        self._numbers[turn] = block
+        self._kept[block] = octets
+        return octets
+
+    def _forget(self, address, n):
+        first = address // _BLOCK - self._first
+        for block in range(first, (address + n - 1) // _BLOCK - self._first + 1):
+            self._kept.pop(block, None)
+        self._written = first
 
     def writeblocks(self, block, buf, offset=None):
         global _inside

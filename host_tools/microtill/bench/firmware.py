@@ -10,7 +10,9 @@ from pathlib import Path
 from microtill.paths import BOARDS, micropython
 
 HEAP = 256 * 1024
-PSRAM_HEAP = 4 << 20  # of a board that runs files: the collector has most of the PSRAM, and objects are larger here
+# Of a board that runs files: the collector has most of the PSRAM, and objects are larger here; and the blocks that
+# boards/SIM/simrepl.py keeps of the file system.
+PSRAM_HEAP = (4 << 20) + (64 << 10)
 # What the simulation itself takes of the heap, so that the firmware has HEAP to itself: boards/SIM, and the pins, buses
 # and other peripherals of a board, which on a device are no objects of the heap (a test measures it).
 SIM_HEAP = 44 * 1024 + 512
