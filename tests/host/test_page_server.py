@@ -66,6 +66,22 @@ asyncio.run(main())
 """
 
 
+TOUCHED = """
+import asyncio
+from board import Board
+board = Board()
+async def main():
+    board.keypad.start()
+    print("ready")
+    while True:
+        key, down = await board.keypad.read()
+        print(key, "down" if down else "up")
+        if down:
+            board.buzzer.key()
+asyncio.run(main())
+"""
+
+
 @pytest.fixture(scope="module")
 def firmware(tmp_path_factory) -> Path:
     script = tmp_path_factory.mktemp("page") / "firmware.py"
@@ -97,6 +113,8 @@ def test_messages_are_parsed():
     assert parse('{"do":"wifi","up":false}') == Request("wifi", False)
     assert parse('{"do":"power","on":true}') == Request("power", True)
     assert parse('{"do":"reset"}') == Request("reset")
+    assert parse('{"do":"touch","at":[0,319]}') == Request("touch", (0, 319))
+    assert parse('{"do":"lift"}') == Request("lift")
 
 
 @pytest.mark.parametrize(
@@ -121,6 +139,14 @@ def test_messages_are_parsed():
         '{"do":"power","on":"true"}',
         '{"do":"reset","now":true}',
         '{"do":"power_cut"}',
+        '{"do":"touch"}',
+        '{"do":"touch","at":[1]}',
+        '{"do":"touch","at":[1,-1]}',
+        '{"do":"touch","at":[1,1024]}',
+        '{"do":"touch","at":[1,true]}',
+        '{"do":"touch","at":[1,2.0]}',
+        '{"do":"touch","at":"12"}',
+        '{"do":"lift","at":[1,2]}',
         "[" * 200,
         json.dumps({"do": "press", "key": "1" * LONGEST}),
     ],
@@ -136,8 +162,9 @@ def test_anything_else_is_unknown(text):
     st.text()
     | st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner), max_leaves=5)
     | st.dictionaries(
-        st.sampled_from(["do", "key", "card", "up", "on"]) | st.text(),
-        st.sampled_from(["press", "hold", "wifi", "reset", "1", "visa"]) | st.booleans() | st.integers() | st.text(),
+        st.sampled_from(["do", "key", "card", "up", "on", "at"]) | st.text(),
+        st.sampled_from(["press", "hold", "touch", "lift", "wifi", "reset", "1", "visa"])
+        | (st.booleans() | st.integers() | st.text() | st.lists(st.integers(-1, 1024), max_size=3)),
     )
 )
 def test_fuzz_messages(value):
@@ -145,8 +172,13 @@ def test_fuzz_messages(value):
         request = parse(value if isinstance(value, str) else json.dumps(value))
     except Unknown:
         return
-    assert request.do in ("press", "release", "hold", "take", "wifi", "host", "power", "reset", "prepare")
-    assert request.what is None or isinstance(request.what, bool) or request.what in KEYS | set(WALLET)
+    does = ("press", "release", "touch", "lift", "hold", "take", "wifi", "host", "power", "reset", "prepare")
+    assert request.do in does
+    if request.do == "touch":
+        assert isinstance(request.what, tuple)
+        assert [0 <= n < 1024 for n in request.what] == [True, True]
+    else:
+        assert request.what is None or isinstance(request.what, bool) or request.what in KEYS | set(WALLET)
 
 
 # The panel
@@ -278,6 +310,34 @@ def test_a_page_that_goes_lets_its_keys_go(url):
             goes.send({"do": "press", "key": "5"})
             stays.until(lambda p: p.state.get("down") == ["5"])
         stays.until(lambda p: p.state["down"] == [], "the key of the page that went")
+
+
+def test_a_finger_on_the_glass(tmp_path):
+    """It is on the key that is there, and leaves the glass with the page."""
+    script = tmp_path / "firmware.py"
+    script.write_text(TOUCHED)
+    with Bench("TILL_CYD", script=script) as bench:
+        bench.wait_line("ready")
+        with served(lambda: Session(bench)) as url, Page(url) as stays:
+            stays.until(lambda p: p.state.get("glass") == [0, 152, 240, 168], "the glass")
+            with Page(url) as goes:
+                goes.send({"do": "touch", "at": [90, 215]})
+                stays.until(lambda p: p.state["down"] == ["5"])
+            stays.until(lambda p: p.state["down"] == [], "the finger of the page that went")
+            stays.until(lambda p: p.lists["console"][-2:] == ["5 down", "5 up"])
+            stays.send({"do": "touch", "at": [120, 20]})
+            stays.send({"do": "lift"})
+            stays.send({"do": "touch", "at": [150, 300]})
+            stays.until(lambda p: p.lists["console"][-1:] == ["OK down"], "a key after a touch of something else")
+
+
+def test_a_touch_where_no_glass_is(url):
+    with Page(url) as page:
+        page.send({"do": "touch", "at": [90, 215]})
+        page.send({"do": "lift"})
+        page.key("7")
+        page.until(lambda p: "7 up" in p.lists.get("console", []))
+        assert page.state["glass"] is None
 
 
 def test_what_is_not_understood_is_ignored_and_logged(url, caplog):

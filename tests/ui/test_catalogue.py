@@ -117,6 +117,7 @@ _MONO_LINES = ("rc.", "action.", "outcome.", "screen.unknown_", "screen.idle")
 _PROMPTS = (
     *("screen.present", "screen.reading", "screen.two_cards", "screen.pulled_away", "screen.remove_card"),
     *("screen.online", "error.card_removed", "error.card_collision", "error.card_retry", "error.reader"),
+    "error.card_see_phone",  # beside lights that change: its second page would never come up
 )
 
 

@@ -103,7 +103,8 @@ class Browsed:
         deadline = time.monotonic() + seconds
         while not holds():
             if time.monotonic() > deadline:
-                raise AssertionError(f"{what} did not come; the panel says {reading.read_text(self.panel())!r}")
+                width = self.page.evaluate("document.getElementById('panel').width")
+                raise AssertionError(f"{what} did not come; the panel says {reading.read_text(self.panel(), width)!r}")
             self.page.wait_for_timeout(20)  # lets the browser's events in
 
     def shows(self, text: str, seconds: float = DEADLINE_S) -> None:
@@ -460,3 +461,54 @@ def test_text_stands_out(open_page, scheme):
         }"""
     )
     assert weak == []
+
+
+# The other boards
+
+
+@contextlib.contextmanager
+def other_board(browser, name: str, provisioned: bool) -> Iterator[tuple[Browsed, World]]:
+    with World(board=name) as world:
+        prepares = (lambda say: prepare(world, "zh", say=say)) if provisioned else None
+        with served(lambda: Session(world.bench, world.acquirer, prepares, board=name)) as url:
+            context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="zh-CN")
+            page = Browsed(context, url, "ready" if provisioned else "blank")
+            yield page, world
+            context.close()
+            assert page.errors == []
+            assert world.bench.violations() == []
+
+
+def test_a_panel_with_its_own_keys_is_touched(browser):
+    """Fingers on the picture are fingers on the glass, wherever they fall; the page draws no keypad of its own."""
+    with other_board(browser, "TILL_CYD", True) as (page, world):
+        glass = page.page.locator("#panel")
+        assert not page.page.locator("#keys").is_visible()
+        assert page.page.locator("#lights li:visible").count() == 1
+
+        def touch(x: int, y: int) -> None:
+            scale = glass.bounding_box()["width"] / 240
+            glass.click(position={"x": x * scale, "y": y * scale})
+
+        touch(120, 40)  # no key
+        for x, y in ((30, 173), (90, 173), (210, 173)):  # 1, 2, 00
+            touch(x, y)
+        page.shows("¥12.00")
+        page.page.keyboard.press("5")
+        page.shows("¥120.05")
+        touch(150, 299)  # OK
+        page.shows("请挥卡")
+        page.page.click(page.card("visa"))
+        page.shows("交易成功")
+        assert world.acquirer.sales()["approved"] == 1
+
+
+def test_a_small_panel_stays_small(browser):
+    with other_board(browser, "TILL_ESP32", False) as (page, world):
+        world.bench.wait(lambda: world.shows("未绑定商户"), "the blank terminal")
+        page.page.wait_for_function("document.getElementById('panel').width === 128")
+        box = page.page.locator("#panel").bounding_box()
+        assert (box["width"], box["height"]) == (3 * 128, 3 * 64)
+        assert page.page.locator("#lights li:visible").count() == 4
+        page.click_keys("MENU")
+        page.until(lambda: reading.contains(page.panel(), "激活码", 128), "the menu")

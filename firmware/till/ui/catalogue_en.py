@@ -294,7 +294,7 @@ update Update needed
 suspended Unit suspended|Call acquirer
 revoked Unit revoked|Call acquirer
 call Call acquirer
-cloned Unit is a copy|Call acquirer
+cloned Unit was copied|Call acquirer
 """,
     # The languages, each in its own.
     "language": """
@@ -334,6 +334,7 @@ error.card_other Wrong card|Use other card
 error.card_removed Moved: tap again
 error.card_collision One card only
 error.card_retry Tap same again
+error.card_see_phone Check phone, tap
 error.card_limit Over card limit|Use other card
 error.link Host not reached|Check network
 error.answer Bad answer|Do not repeat

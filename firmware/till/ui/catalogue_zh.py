@@ -323,7 +323,7 @@ error.tampered 数据被改 已停用|请联系支持
 error.reader 读卡器恢复中
 error.card_removed 读卡中断请重挥
 error.card_retry 读卡失败请重挥
-error.card_see_phone 请看手机|再出示
+error.card_see_phone 看手机后再出示
 error.ticket 绑定文件不符
 error.pending_reversals 暂停交易 待冲正
 """,

@@ -175,6 +175,14 @@ class Bench:
         """What only a hand on the board can do to a chip, one of its `hands`: `hand("nfc", "fault", kind="dead")`."""
         self._alive("hand", chip=chip, act=act, arguments=arguments)
 
+    def touch(self, x: int, y: int) -> None:
+        """Put a finger on the glass of a touch panel, at this pixel, and leave it there."""
+        self.hand("keypad", "touch", x=x, y=y)
+
+    def lift(self) -> None:
+        """Take the finger off the glass; that works on a terminal that has died, too."""
+        self._ask("hand", chip="keypad", act="lift", arguments={})
+
     def tap(self, card: str) -> None:
         """Hold the card that this names (see `bench.cards`) to the reader, and leave it there."""
         self._alive("tap", card=card)

@@ -13,6 +13,7 @@ from microtill.simulator.world import World
 
 KEYS = (*"0123456789", "OK", "UP", "DOWN", "CLEAR", "CANCEL", "MENU")
 WAIT_SECONDS = 15.0
+HOLD_SECONDS = 1.5
 PAGES_SECONDS = 10.0  # a small panel has shown all its pages by then
 COUNTS = ("sales", "approved", "declined", "reversed", "amount")
 
@@ -212,8 +213,12 @@ class Player:
         self.world.key(*keys)
 
     def _hold(self, key: str, seconds: float) -> None:
-        self.bench.press(key)
-        self._sleep(seconds)
+        # At the speed of one's own clock for as long as the terminal counts how long a key is down.
+        self.world.press(key)
+        end = self.bench.now_us() + int(min(seconds, HOLD_SECONDS) * 1e6)
+        while self.bench.now_us() < end:
+            time.sleep(0.01)
+        self._sleep(max(0.0, seconds - HOLD_SECONDS))
         self.bench.release(key)
 
     def _tap(self, *cards: str) -> None:

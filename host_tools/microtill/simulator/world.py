@@ -145,11 +145,15 @@ class World:
         without power at once.
         """
         for key in keys:
-            clicks = self._tones()
-            self.bench.press(key)
-            self._after(80, lambda before=clicks: self._tones() > before)
+            self.press(key)
             self.bench.release(key)
             self._after(60, lambda: self.bench.seen()["keypad"]["rests"])
+
+    def press(self, key: str) -> None:
+        """Push a key down and leave it there, once the terminal has clicked; given up as `key` is."""
+        clicks = self._tones()
+        self.bench.press(key)
+        self._after(80, lambda: self._tones() > clicks)
 
     def _tones(self) -> int:
         return self.bench.seen()["buzzer"]["tones"]

@@ -74,7 +74,6 @@ class XPT2046(SpiChip):
         left, top, width, height = self._keys
         x = left + width * (column + 0.5 + self._random.uniform(-0.25, 0.25)) / 4
         y = top + height * (row + 0.5 + self._random.uniform(-0.25, 0.25)) / 4
-        self._key = key
         self.touch(x, y)
 
     def release(self, key: str) -> None:
@@ -90,7 +89,13 @@ class XPT2046(SpiChip):
         along = at0 + (x - x0) * (at1 - at0) / (x1 - x0) + self._skew * y
         down = down0 + (y - y0) * (down1 - down0) / (y1 - y0)
         self._place = (along, down)
+        self._key = self._key_at(x, y)
         self._firm(LIGHT_OHMS, ohms)
+
+    def _key_at(self, x: float, y: float) -> str | None:
+        left, top, width, height = self._keys
+        column, row = int((x - left) * 4 // width), int((y - top) * 4 // height)
+        return next((key for key, where in self._where.items() if where == (row, column)), None)
 
     def lift(self) -> None:
         """Take the finger off the glass."""
@@ -119,10 +124,12 @@ class XPT2046(SpiChip):
         self.seam.changed(self)
 
     def seen(self) -> dict:
-        """The key under the finger; `rests`: the terminal has looked since the glass was let go."""
+        """The key under the finger; `rests`: the terminal has looked since the glass was let go; `glass`: left, top,
+        width and height of the keys, in pixels."""
         assert self.seam
         idle = self.seam.now_us() - self._sampled_us > 25_000
-        return {"down": [self._key] if self._key else [], "rests": self._place is None and idle}
+        down = [self._key] if self._key else []
+        return {"down": down, "rests": self._place is None and idle, "glass": list(self._keys)}
 
     # Supply and pins
 

@@ -5,11 +5,15 @@ One JSON object a message: `do` names what a person would do, one further member
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from microtill.bench.chips.matrix import LEGEND
 
 LONGEST = 256
 """Characters of a message. The longest valid one has some forty."""
+
+FARTHEST = 1023
+"""Of the pixels of a glass, in either direction."""
 
 KEYS = frozenset(key for row in LEGEND for key in row)
 
@@ -19,6 +23,8 @@ WALLET = ("visa", "mastercard", "unionpay", "phone", "nofunds", "expired", "bloc
 _MEMBERS = {
     "press": ("key", KEYS),
     "release": ("key", KEYS),
+    "touch": ("at", tuple),
+    "lift": None,
     "hold": ("card", frozenset(WALLET)),
     "take": ("card", frozenset(WALLET)),
     "wifi": ("up", bool),
@@ -35,10 +41,11 @@ class Unknown(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """`do` as above; `what` is the key, the card or the position of the switch (None where there is nothing to say)."""
+    """`do` as above; `what` is the key, the place on the glass (column and row in pixels), the card or the position of
+    the switch (None where there is nothing to say)."""
 
     do: str
-    what: str | bool | None = None
+    what: str | bool | tuple[int, int] | None = None
 
 
 def parse(text: str) -> Request:
@@ -60,8 +67,19 @@ def parse(text: str) -> Request:
             raise Unknown(f"{do} takes nothing")
         return Request(do)
     name, allowed = wanted
-    value = message.pop(name, None)
-    right = isinstance(value, bool) if allowed is bool else isinstance(value, str) and value in allowed
-    if message or not right:
-        raise Unknown(f"{do}: {name} is {value!r:.40}")
+    value = _value(message.pop(name, None), allowed)
+    if message or value is None:
+        raise Unknown(f"{do}: {name} cannot be that: {text!r:.40}")
     return Request(do, value)
+
+
+def _value(value: Any, allowed: Any) -> str | bool | tuple[int, int] | None:
+    """What the member says, if that is allowed."""
+    if allowed is bool:
+        return value if isinstance(value, bool) else None
+    if allowed is not tuple:
+        return value if isinstance(value, str) and value in allowed else None
+    match value:
+        case [int(x), int(y)] if not isinstance(x, bool) and not isinstance(y, bool):
+            return (x, y) if 0 <= x <= FARTHEST and 0 <= y <= FARTHEST else None
+    return None

@@ -55,6 +55,7 @@ class Page:
         self._wake = asyncio.Event()
         self._shown: Frame | None = None
         self.pressed: set[str] = set()
+        self.touches = False
         self.say(session.everything())
 
     def say(self, message: dict[str, Any]) -> None:
@@ -137,6 +138,7 @@ class Session:
             "lights": [[0, 0, 0]] * _LIGHTS,
             "tone": 0,
             "down": [],
+            "glass": None,
             "cards": [],
             "text": [],
             "broken": "",
@@ -160,6 +162,8 @@ class Session:
             self._watched.clear()
         for key in sorted(page.pressed):
             self._wish(Request("release", key))
+        if page.touches:
+            self._wish(Request("lift"))
 
     def ask(self, request: Request, page: Page) -> None:
         """Have it done, after what was asked before. A failure is told to `page`."""
@@ -167,6 +171,8 @@ class Session:
             page.pressed.add(str(request.what))
         elif request.do == "release":
             page.pressed.discard(str(request.what))
+        elif request.do in ("touch", "lift"):
+            page.touches = request.do == "touch"
         self._wish(request, page)
 
     def _wish(self, request: Request, page: Page | None = None) -> None:
@@ -281,7 +287,7 @@ class Session:
                 self._tones = seen["buzzer"]["tones"]
                 self._clicked.set()
         if "keypad" in seen:
-            self._set(down=seen["keypad"]["down"])
+            self._set(down=seen["keypad"]["down"], glass=seen["keypad"].get("glass"))
 
     def _on_trace(self, us: int, chip: str, text: str) -> None:
         if chip == "nfc":
@@ -364,8 +370,16 @@ class Session:
     async def _do(self, request: Request) -> None:
         bench = self._bench
         match request.do, request.what:
-            case "press" | "release" as act, str(key):
-                await self._finger(act, key)
+            case "press", str(key):
+                await self._finger(True, bench.press, key)
+            case "release", str(key):
+                await self._finger(False, bench.release, key)
+            case "touch", (x, y):
+                if self.state["glass"]:
+                    await self._finger(True, bench.touch, x, y)
+            case "lift", _:
+                if self.state["glass"]:
+                    await self._finger(False, bench.lift)
             case "hold", str(card):
                 await self._hold(card)
             case "take", str(card):
@@ -388,17 +402,18 @@ class Session:
                 if self._prepare and self.state["phase"] in ("blank", "failed"):
                     self._start_preparing()
 
-    async def _finger(self, act: str, key: str) -> None:
-        """Press or release, never faster than a finger: a contact that is too short is none."""
+    async def _finger(self, falls: bool, move: Callable[..., None], *where: Any) -> None:
+        """It falls or rises, never faster than a finger: a contact that is too short is none."""
         speed = max((await asyncio.to_thread(self._bench.state))["speed"], 0.1)
-        rest = (_PAUSE_S if act == "press" else _PRESS_S) / speed
+        rest = (_PAUSE_S if falls else _PRESS_S) / speed
         await asyncio.sleep(max(0, self._struck + rest - time.monotonic()))
         if self.state["running"]:
-            patience = _CLICK_S if self._tones else _SILENT_S
+            # What is no key does not click.
+            patience = _CLICK_S if self._tones and (falls or self.state["down"]) else _SILENT_S
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._keypad_rests() if act == "press" else self._clicked.wait(), patience)
+                await asyncio.wait_for(self._keypad_rests() if falls else self._clicked.wait(), patience)
         self._clicked.clear()
-        await asyncio.to_thread(getattr(self._bench, act), key)
+        await asyncio.to_thread(move, *where)
         self._struck = time.monotonic()
 
     async def _keypad_rests(self) -> None:

@@ -1,5 +1,6 @@
 // The page: one state, told by the simulator, drawn by the parts below; and what a person does, told back.
 
+import { Glass } from "./glass.js";
 import { Keypad } from "./keypad.js";
 import { Link } from "./link.js";
 import { Panel } from "./panel.js";
@@ -18,6 +19,7 @@ let refusalTimer = 0;
 
 const ask = (request) => link.ask(request);
 const panel = new Panel($("panel"), document.querySelector(".body"));
+const glass = new Glass($("panel"), document.querySelector(".body"), ask);
 const keypad = new Keypad($("keys"), ask);
 const wallet = new Wallet($("wallet"), $("held"), $("reader"), ask);
 const sound = new Sound();
@@ -31,6 +33,10 @@ const draw = {
   wallet: (cards) => wallet.fill(cards),
   cards: (names) => wallet.show(names),
   down: (keys) => keypad.show(keys),
+  glass: (area) => {
+    glass.show(area);
+    panel.fit();
+  },
   lights: drawLights,
   tone: (hertz) => sound.tone(hertz),
   wifi: (up) => turn("wifi", up),
@@ -49,6 +55,7 @@ function turn(id, on) {
 
 function drawLights(colours) {
   const items = [...$("lights").children];
+  items.forEach((item, i) => (item.hidden = i >= colours.length));
   colours.forEach(([red, green, blue], i) => {
     const lit = red || green || blue;
     // The LEDs are driven far below their full brightness; an eye does not mind, a screen does.
@@ -128,7 +135,10 @@ const link = new Link({
   picture: (buffer) => panel.draw(buffer),
   connected: (now) => {
     connected = now;
-    if (!now) keypad.releaseAll();
+    if (!now) {
+      keypad.releaseAll();
+      glass.release();
+    }
     drawPhase();
     drawNotice();
   },

@@ -39,7 +39,8 @@ export class Panel {
     const room = getComputedStyle(this.body);
     const across = parseFloat(room.getPropertyValue("--room-across")) || 300;
     const along = innerHeight - (parseFloat(room.getPropertyValue("--room-around")) || 430);
-    const fitting = Math.min(Math.min(across, innerWidth - 60) / width, along / height) * devicePixelRatio;
+    // A small panel stays small: three CSS pixels to one of its own at most.
+    const fitting = Math.min(Math.min(across, innerWidth - 60) / width, along / height, 3) * devicePixelRatio;
     // Never smaller than one CSS pixel to a pixel: text would be too small to read. The page scrolls then.
     const pixels = Math.max(Math.floor(fitting), Math.floor(devicePixelRatio), 1);
     this.body.style.setProperty("--panel-width", `${(width * pixels) / devicePixelRatio}px`);
