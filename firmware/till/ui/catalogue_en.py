@@ -294,7 +294,7 @@ update Update needed
 suspended Unit suspended|Call acquirer
 revoked Unit revoked|Call acquirer
 call Call acquirer
-cloned Unit was copied|Call acquirer
+cloned Copy detected|Call acquirer
 """,
     # The languages, each in its own.
     "language": """
