@@ -5,20 +5,15 @@ what the virtual card itself says over the air, which is the card's, not the ter
 """
 
 import base64
-import hmac
 import json
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from microtill.acquirer import issuers
-from microtill.bench.chips.flash import NorFlash
-from microtill.bench.nvs import Nvs
-from microtill.bench.partitions import load
-from microtill.paths import BOARDS
 from microtill.simulator.script import Player, parse
 from microtill.simulator.texts import texts
 from microtill.simulator.world import PASSWORD, World
+from support.search import forms, found, pan_forms, vault_contents, vault_secrets
 from support.typing import type_text
 from support.worlds import until
 
@@ -60,39 +55,6 @@ wait "上笔已冲正" 120
 key OK
 wait "输入金额收款"
 """
-
-
-def base64_cores(data: bytes) -> set[bytes]:
-    """How `data` looks inside base64 and base64url at each alignment, without what depends on its neighbours."""
-    cores = set()
-    for shift in range(3):
-        text = base64.b64encode(bytes(shift) + data)
-        core = text[-(-shift * 4 // 3) : len(text) // 4 * 4 - 4]
-        cores |= {core, core.replace(b"+", b"-").replace(b"/", b"_")}
-    return {core for core in cores if len(core) >= 8}
-
-
-def forms(secret: bytes) -> set[bytes]:
-    """A secret as octets, as hex, and in base64."""
-    return {secret, secret.hex().encode(), secret.hex().upper().encode()} | base64_cores(secret)
-
-
-def pan_forms(pan: str) -> set[bytes]:
-    """A PAN as digits, as packed digits at both nibble alignments (without half octets), and in base64 of both."""
-    digits = pan.encode()
-    even = bytes.fromhex(pan if len(pan) % 2 == 0 else pan[:-1])
-    odd = bytes.fromhex(pan[1:] if len(pan) % 2 else pan[1:-1])
-    return {digits, even, odd} | base64_cores(digits) | base64_cores(even)
-
-
-def found(where: dict[str, bytes], wanted: dict[str, set[bytes]]) -> list[str]:
-    """`name in place` for everything wanted that stands somewhere."""
-    return [
-        f"{name} in {place}"
-        for name, patterns in wanted.items()
-        for place, data in where.items()
-        if any(pattern in data for pattern in patterns)
-    ]
 
 
 @pytest.mark.parametrize("alignment", range(3))
@@ -182,42 +144,11 @@ def test_a_technicians_day_leaves_no_secret(tmp_path):
     wanted["PAN"] = pan_forms(issuers.VISA_PAN)
     for name in ("bdk", "pan_key", "token_key"):
         wanted[name] = forms(bytes.fromhex(keys[name]))
-    wanted["signing key"] = forms(held["device"][1:])
-    # The state of the transaction keys: each of its 32-byte pieces. Zeros are no secret.
-    pieces = {held["dukpt"][at : at + 32] for at in range(len(held["dukpt"]) - 31)}
-    wanted["transaction keys"] = {piece for piece in pieces if len(set(piece)) > 16}
+    wanted |= vault_secrets(held)
     assert found(where, wanted) == []
     assert found({"vault": b"".join(held.values())}, wanted) == [
         "Wi-Fi password in vault",
         "signing key in vault",
         "transaction keys in vault",
+        "one-shot key in vault",
     ], "the search knows what to look for"
-
-
-def vault_contents(state: Path) -> dict[str, bytes]:
-    """The records of the vault in `state`, opened with the root beside them: by code that is not the firmware's."""
-    table = {p.label: p for p in load(BOARDS / "TILL_ESP32S3" / "partitions.csv", 8 << 20)}
-    flash = NorFlash(8 << 20, state / "flash.bin")
-    nvs = Nvs(flash, table["nvs"].offset, table["nvs"].size)
-    unit = b"02005E100001"
-
-    def value(key: str) -> bytes:
-        data = nvs.get("till", key, bytes)
-        assert isinstance(data, bytes)
-        return data
-
-    root = value("/root")
-    domain = b"microtill vault 1"
-    siv = AESSIV(b"".join(hmac.digest(root, domain + unit + bytes([n]), "sha256") for n in (1, 2)))
-
-    def opened(name: str, generation: int, sealed: bytes) -> bytes:
-        return siv.decrypt(sealed, [domain, name.encode(), generation.to_bytes(4, "big"), unit])
-
-    markers = [value(key) for key in ("/marker.0", "/marker.1")]
-    newest = max(markers, key=lambda marker: marker[:4])
-    body = json.loads(opened("/marker", int.from_bytes(newest[:4], "big"), newest[4:]))
-    held = {
-        name: opened(name, generation, value(f"{name}.{slot}")) for name, (generation, slot, _) in body["r"].items()
-    }
-    flash.close()
-    return held

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import zxingcpp
+from microtill.acquirer.issuers import VISA_PAN
 from microtill.acquirer.process import DEMO_MID, DEMO_TID, AcquirerProcess
 from microtill.bench.partitions import load
 from microtill.cli.sim import prepare
@@ -21,7 +22,8 @@ from microtill.simulator.script import WAIT_SPEED
 from microtill.simulator.world import NETWORK, PASSWORD
 from PIL import Image
 from rich.cells import cell_len
-from support.serial_board import Stream, typing
+from support.search import forms, found, pan_forms, vault_contents, vault_secrets
+from support.serial_board import Stream, mpremote, typing
 from support.technician import process, run
 from support.worlds import key_amount, sell, until
 
@@ -405,6 +407,42 @@ def test_logs_follow_over_a_restart_and_an_unplugged_cable(shop):
         finally:
             follower.kill()
     assert PASSWORD.encode() not in seen
+
+
+# What a laptop learns
+
+
+def test_the_tools_get_no_secret_out_of_a_merchants_terminal(shop, tmp_path):
+    """Each tool in its own way, every request of the console that nobody is asked for, Ctrl-C, and stock mpremote."""
+    world, port = shop.world, ("--port", shop.till.port)
+    sell(world)
+    said = [
+        run(*words, *port, status=None).out
+        for words in (
+            ("status", "--json"), ("doctor", "--json"), ("logs", "--json"), ("ports", "--json"),
+            ("label", "--output", tmp_path / "label"), ("flash", "--dry-run"), ("wipe", "--dry-run"),
+        )
+    ]  # fmt: skip
+    for do in ("selftest", "echo", "key_request"):
+        world.console.request(do)
+    page = 1
+    while page:
+        page = world.console.request("backup", **{"from": page})["next"]
+    said.append(mpremote(shop.till.port, "exec", "import esp32; print(esp32.NVS('till'))", status=1))
+    assert "could not enter raw repl" in said[-1]
+    until(world, "screen.idle")
+    sell(world)
+    world.bench.power_cut()
+    held = vault_contents(shop.till.state)
+    world.bench.power_on()
+    told = {"tools": "".join(said), "line": "\n".join(world.bench.console_lines())}
+    told |= {path.name: path.read_text("utf-8", "replace") for path in (tmp_path / "label").iterdir()}
+    wanted = vault_secrets(held) | {"root": forms(held["/root"]), "Wi-Fi password": forms(PASSWORD.encode())}
+    wanted["PAN"] = pan_forms(VISA_PAN)
+    assert found({name: text.encode() for name, text in told.items()}, wanted) == []
+    assert DEMO_TID in told["tools"] and '"seal": "' in told["line"], "it was told"
+    names = {name for name in wanted if name != "PAN"}
+    assert {line.removesuffix(" in vault") for line in found({"vault": b"".join(held.values())}, wanted)} == names
 
 
 # label
