@@ -51,6 +51,26 @@ def test_keys_come_once_each_however_they_bounce_by_row_and_column():
     assert keypad.seam.violations == []
 
 
+def test_three_corners_of_a_rectangle_close_the_fourth_in_the_same_scan():
+    keypad = Keypad()
+    for key in ("2", "4", "5"):  # and so 1
+        keypad.chip.press(key)
+        keypad.seam.advance(BOUNCE_US + DEBOUNCE_US)
+    assert keypad.events() == [0x82, 0x80 | 11, 0x81, 0x80 | 12], "the ghost comes before its cause"
+    keypad.chip.release("5")
+    keypad.seam.advance(BOUNCE_US + DEBOUNCE_US)
+    assert keypad.events() == [1, 12]
+
+
+def test_a_quiet_chip_has_events_and_tells_of_none():
+    keypad = Keypad()
+    keypad.chip.fault("quiet")
+    keypad.stroke("1")
+    assert keypad.interrupt is None and keypad.get(INT_STAT) == 0 and keypad.get(COUNT) == 2
+    keypad.set(INT_STAT, 9)
+    assert keypad.get(INT_STAT) == 0 and keypad.events() == [0x81, 1]
+
+
 def test_a_short_knock_is_no_key():
     keypad = Keypad()
     keypad.chip.press("5")

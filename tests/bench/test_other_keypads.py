@@ -134,6 +134,33 @@ def test_what_brushes_the_glass_or_presses_above_the_keys_is_no_key(run):
     assert keys(bench) == [("5", "down"), ("5", "up")]
 
 
+def test_an_expander_that_no_longer_interrupts_is_looked_at(run):
+    bench = run("expander")
+    bench.wait_line("ready")
+    bench.hand("keypad", "fault", kind="quiet")
+    bench.key("5", hold_ms=300)
+    bench.wait(lambda: len(keys(bench)) >= 2, "a key")
+    assert keys(bench) == [("5", "down"), ("5", "up")]
+
+
+def test_three_keys_at_once_do_not_type_a_fourth(run):
+    bench = run("expander")
+    bench.wait_line("ready")
+    for n, key in enumerate(("2", "4", "5")):
+        bench.press(key)
+        if n < 2:
+            bench.wait(lambda n=n: len(keys(bench)) > n, key)
+    linger(bench)
+    assert keys(bench) == [("2", "down"), ("4", "down")]
+    for key in ("2", "4", "5"):
+        bench.release(key)
+    bench.wait(lambda: bench.seen()["keypad"]["rests"], "the keypad's rest")
+    assert ("1", "down") not in keys(bench)
+    assert sorted(key for key, how in keys(bench) if how == "down") == sorted(
+        key for key, how in keys(bench) if how == "up"
+    )
+
+
 def test_an_expander_that_was_pulled_off_works_again(run):
     bench = run("expander")
     bench.wait_line("ready")

@@ -92,6 +92,37 @@ def test_codes_are_keys_row_by_row_of_ten():
     asyncio.run(run())
 
 
+def test_no_ghost_is_a_key_whatever_comes_first():
+    async def run():
+        for last in ((0x81, 0x80 | 12), (0x80 | 12, 0x81)):  # 1 by 2, 4 and 5
+            bus, keypad = make()
+            keypad.start()
+            await asyncio.sleep_ms(10)
+            bus.strike(0x82, 0x80 | 11)
+            assert await take(keypad, 2) == [("2", True), ("4", True)]
+            bus.strike(*last)
+            await asyncio.sleep_ms(20)
+            assert not keypad._count, keypad._count
+            bus.strike(2, 1)  # 2 comes up, and the ghost goes with it: now the third key is sure
+            assert await take(keypad, 2) == [("2", False), ("5", True)]
+            bus.strike(11, 12)
+            assert await take(keypad, 2) == [("4", False), ("5", False)]
+            assert not keypad._closed and not keypad._state
+
+    asyncio.run(run())
+
+
+def test_keys_that_no_interrupt_told_of_are_found():
+    async def run():
+        bus, keypad = make()
+        keypad.start()
+        await asyncio.sleep_ms(10)
+        bus.events += [0x83, 3]
+        assert await take(keypad, 2) == [("3", True), ("3", False)]
+
+    asyncio.run(run())
+
+
 def test_after_an_overflow_no_key_is_down():
     async def run():
         bus, keypad = make()

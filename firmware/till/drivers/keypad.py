@@ -94,17 +94,6 @@ class Keypad(Keys):
             row(1)
         return closed
 
-    def _without_ghosts(self, closed):
-        """Two rows that share two columns make a rectangle: a corner of it may be a ghost, so none of them changes."""
-        unsure = 0
-        for i in range(3):
-            upper = closed >> 4 * i & 15
-            for j in range(i + 1, 4):
-                shared = upper & closed >> 4 * j
-                if shared & shared - 1:
-                    unsure |= shared << 4 * i | shared << 4 * j
-        return closed & ~unsure | self._state & unsure
-
     def _settle(self, closed):
         """A key changes after four scans in a row that say so."""
         differs = closed ^ self._state

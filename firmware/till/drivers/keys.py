@@ -65,6 +65,17 @@ class Keys:
         """Forget events that nobody has read (keys typed at a screen that is gone)."""
         self._count = 0
 
+    def _without_ghosts(self, closed: int) -> int:
+        """Two rows that share two columns make a rectangle: a corner of it may be a ghost, so none of them changes."""
+        unsure = 0
+        for i in range(3):
+            upper = closed >> 4 * i & 15
+            for j in range(i + 1, 4):
+                shared = upper & closed >> 4 * j
+                if shared & shared - 1:
+                    unsure |= shared << 4 * i | shared << 4 * j
+        return closed & ~unsure | self._state & unsure
+
     def _change(self, i: int, down: bool) -> None:
         """Key `i` went down or came up; what it was already is no event."""
         if bool(self._state >> i & 1) == down:

@@ -17,6 +17,7 @@ _CONFIGURED = const(0x29)
 _KEY = const(0x01)
 _OVERFLOW = const(0x08)
 
+_FIFO = const(10)
 _DOWN = const(0x80)
 _COLUMNS = const(10)  # of the chip's own matrix: key codes count from 1, row by row
 _LOOK_MS = const(250)  # a lost interrupt costs at most this
@@ -35,6 +36,8 @@ class TCA8418(Keys):
         self._irq = irq
         self._address = address
         self._byte = bytearray(1)
+        self._events = bytearray(_FIFO)
+        self._closed = 0  # contacts, ghosts and all
         self._ready = False
         self._wake = TimedFlag()
         if irq is not None:
@@ -60,20 +63,52 @@ class TCA8418(Keys):
             while self._get(_KEY_LCK_EC) & 0x0F:
                 self._get(_KEY_EVENT_A)  # from before we came: nobody means them now
             self._ready = True
-        while self._get(_INT_STAT) & (_KEY | _OVERFLOW):
-            lost = self._get(_INT_STAT) & _OVERFLOW
-            while self._get(_KEY_LCK_EC) & 0x0F:
-                self._take(self._get(_KEY_EVENT_A))
-            if lost:  # more than ten events: which keys are up is not known, so none is down
+        while True:
+            status = self._get(_INT_STAT) & (_KEY | _OVERFLOW)
+            count = min(self._get(_KEY_LCK_EC) & 0x0F, _FIFO)
+            if not status and not count:  # chips were seen that have events and tell of none
+                return
+            for i in range(count):
+                self._events[i] = self._get(_KEY_EVENT_A)
+            self._take(count)
+            if status & _OVERFLOW:  # more than ten events: which keys are up is not known, so none is down
                 self._release()
             self._set(_INT_STAT, _KEY | _OVERFLOW)
 
-    def _take(self, event):
+    def _take(self, count):
+        """Events in their order. What went down, or came up, together is judged together: a ghost comes and goes in
+        the same scan as its cause, and may be told first."""
+        i = 0
+        while i < count:
+            first = i
+            down = self._events[i] & _DOWN
+            while i < count and self._events[i] & _DOWN == down:
+                bit = self._bit(self._events[i])
+                self._closed = self._closed | bit if down else self._closed & ~bit
+                i += 1
+            changed = self._without_ghosts(self._closed) ^ self._state
+            for event in self._events[first:i]:
+                bit = self._bit(event)
+                if changed & bit:
+                    changed &= ~bit
+                    self._switch(bit)
+            while changed:  # what was unsure until now
+                bit = changed & -changed
+                changed &= ~bit
+                self._switch(bit)
+
+    def _bit(self, event) -> int:
+        """The key of an event, as in `Keys._state`; 0 for a line that nothing is wired to."""
         row, column = divmod((event & 0x7F) - 1, _COLUMNS)
-        if 0 <= row < 4 and column < 4:
-            self._change(4 * row + column, bool(event & _DOWN))
+        return 1 << 4 * row + column if 0 <= row < 4 and column < 4 else 0
+
+    def _switch(self, bit):
+        for i in range(16):
+            if bit >> i & 1:
+                self._change(i, not self._state >> i & 1)
 
     def _release(self):
+        self._closed = 0
         for i in range(16):
             self._change(i, False)
 
