@@ -1,11 +1,14 @@
 """An activation code at the keypad: Wi-Fi and code typed, the ticket fetched over TLS, the merchant confirmed."""
 
+from pathlib import Path
+
 import pytest
 from microtill.acquirer.activation import with_check_digits
 from microtill.acquirer.process import DEMO_MID, AcquirerProcess
 from microtill.device.console import ConsoleError
 from microtill.simulator.texts import texts
 from microtill.simulator.world import NETWORK, PASSWORD, World
+from support.technician import run
 from support.worlds import sell, sign_ons, until
 
 
@@ -13,6 +16,30 @@ from support.worlds import sell, sign_ons, until
 def acquirer():
     with AcquirerProcess() as process:
         yield process
+
+
+def test_an_image_that_trusts_its_acquirer_needs_no_laptop(acquirer, tmp_path):
+    """Wi-Fi and code at the keypad are all; whom it trusts is on the panel, and stays when another image comes."""
+    file = tmp_path / "trust.jws"
+    file.write_text(acquirer.trust)
+    told = run("image", "--trust", file, language=None).lines
+    digits = told[2].rpartition("fingerprint ")[2]
+    state = tmp_path / "state"
+    with World(acquirer=acquirer, image=Path(told[0]), state=state) as world:
+        until(world, "screen.not_provisioned")
+        assert world.shows(digits)
+        status = world.console.wait_ready()
+        assert (status["state"], status["fingerprints"]) == ("trusted", [digits])
+        assert world.console.request("status")["version"]["trust"] == 1
+        world.console.request("wifi", networks=[[NETWORK, PASSWORD]])
+        code = acquirer.new_code(status["serial"])
+        begin(world)
+        type_code(world, code)
+        until_bound(world)
+    with World(acquirer=acquirer, state=state) as world:
+        world.wait_at_rest()
+        assert world.console.request("status")["fingerprints"] == [digits]
+        assert world.bench.violations() == []
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from till.crypto.dukpt import Dukpt
 from till.crypto.hmac import equal
 from till.services.identity import Identity, load_identity
 from till.services.ticket import Ticket
-from till.services.trust import load_trust
+from till.services.trust import keep_trust, load_trust
 
 _PENDING = "pending"
 _FORMAT = const(1)  # of the records below
@@ -120,6 +120,7 @@ class Enrolment:
         try:
             if pending[0]:
                 vault.put("device", bytes((_FORMAT,)) + pending[3].to_bytes(32, "big"))
+            keep_trust(vault)
             vault.put("ticket", offer.payload)
             vault.put("dukpt", offer.state)
             vault.delete("session")

@@ -30,15 +30,31 @@ class Trust:
 
 
 def load_trust(vault) -> "Trust | None":
-    """What this unit trusts, or None while it is blank."""
-    payload = vault.get(_RECORD)
+    """What this unit trusts: as it was told, else as its image was made; None when it was neither."""
+    payload = vault.get(_RECORD) or _frozen()
     return None if payload is None else Trust(payload)
+
+
+def keep_trust(vault) -> None:
+    """From here on this unit trusts whom it trusts now, whatever the next image was made with."""
+    if vault.get(_RECORD) is None:
+        vault.put(_RECORD, _frozen())
+
+
+def _frozen() -> "bytes | None":
+    """The payload of the mt-trust that this image was made with, if it was (`microtill image --trust`)."""
+    try:
+        from till.frozen_trust import PAYLOAD  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        return None
+    return PAYLOAD
 
 
 def examine_trust(vault, token) -> tuple:
     """`(Trust, payload)` of the mt-trust `token` if this unit may take it; nothing is changed.
 
-    A blank unit takes one signed by a key that it holds itself: show `fingerprint(kid_of(token))` to the person first.
+    A unit that was told of none takes one signed by a key that it holds itself, also in place of its image's: show
+    `fingerprint(kid_of(token))` to the person first.
     Later ones must be signed by a key trusted now and have a higher version; the same again is no change.
     TicketError says what is wrong with it.
     """

@@ -30,6 +30,7 @@ class TrustObject:
     url: str
     version: int
     fingerprint: str
+    payload: bytes
 
 
 def read(token: str) -> TrustObject:
@@ -47,7 +48,9 @@ def read(token: str) -> TrustObject:
         if key is None:
             raise ValueError("its signer is not among its keys")
         jws.deserialize_compact(token, key, algorithms=["ES256"])
-        return TrustObject(str(body["name"]), str(body["url"]), int(body["version"]), _fingerprint(key.thumbprint()))
+        return TrustObject(
+            str(body["name"]), str(body["url"]), int(body["version"]), _fingerprint(key.thumbprint()), parsed.payload
+        )
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as e:
         raise UsageError("error.not_trust", detail=str(e)[:80] or type(e).__name__) from e
 

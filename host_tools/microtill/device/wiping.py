@@ -24,6 +24,7 @@ ERASE_SECONDS = 300.0
 NVS = "nvs"
 JOURNAL = "journal"
 _NAMESPACE = "till"
+_EMPTY = ("blank", "trusted")  # of no merchant; after a wipe it trusts only whom its image was made with
 # What a blank terminal itself keeps: nobody needs to hide it.
 _OPEN_KEYS = ("settings/",)
 
@@ -124,7 +125,7 @@ def wipe(port: Port, words: str | None, watch: Watch | None = None, *, dry_run: 
                 repl.restart()
         line, unit = restarted(port, line)
         proof.state = unit.state
-        if unit.state != "blank":
+        if unit.state not in _EMPTY:
             raise VerificationFailed("error.still_there", state=unit.state)
         return proof
     finally:
@@ -160,7 +161,7 @@ def _check(unit: Unit, words: str | None, proof: Proof) -> None:
 
 
 def _ask_terminal(line: Line, unit: Unit, proof: Proof, watch: Watch) -> None:
-    if unit.state not in ("blank", "trusted"):
+    if unit.state not in _EMPTY:
         watch.stage("wipe.consent")
     line.console.request("wipe", timeout=CONSENT_SECONDS, words=proof.words)
     watch.stage("wipe.erasing")
@@ -172,7 +173,7 @@ def _until_blank(port: Port, line: Line) -> Line:
     while True:
         line, unit = restarted(port, line, ERASE_SECONDS)
         passed = time.monotonic() - agreed
-        if unit.state == "blank" and unit.status.get("uptime", 0) <= passed + 1:
+        if unit.state in _EMPTY and unit.status.get("uptime", 0) <= passed + 1:
             return line
         if passed > ERASE_SECONDS:
             raise VerificationFailed("error.still_there", state=unit.state)

@@ -29,9 +29,19 @@ class ImageError(Exception):
     """A file does not compile, or the board has none; the text names it."""
 
 
-def build_image(board: str, into: Path | None = None) -> Path:
-    """The release image of `board`, built once for each content. Returns its path under `build/` (or `into`)."""
-    return _build(board, _sources(board), into or BUILD / "images")
+def build_image(board: str, into: Path | None = None, trust: bytes | None = None) -> Path:
+    """The release image of `board`, built once for each content. Returns its path under `build/` (or `into`).
+
+    `trust`: the payload of an mt-trust that was checked; a unit that was told of no other trusts this one.
+    """
+    files = _sources(board)
+    into = into or BUILD / "images"
+    if trust is None:
+        return _build(board, files, into)
+    with tempfile.TemporaryDirectory() as folder:
+        module = Path(folder) / "frozen_trust.py"
+        module.write_text(f"PAYLOAD = {trust!r}\n", "utf-8")
+        return _build(board, files | {"till/frozen_trust.py": module}, into)
 
 
 def build_files(board: str, architecture: str | None = None) -> dict[str, bytes]:
