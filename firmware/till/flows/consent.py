@@ -25,31 +25,40 @@ async def put_question(counter, consent) -> None:
 
 async def agree(counter, title_key: str, rows) -> None:
     """Show `rows` of (label key, value) until OK on the last page; CANCEL, or three minutes, raise Cancelled."""
+    if not await _ask(counter, title_key, rows, _patience()):
+        raise Cancelled()
+
+
+async def read(counter, title_key: str, rows) -> None:
+    """Show `rows` of (label key, value) until OK on the last page, CANCEL, or three minutes."""
+    await _ask(counter, title_key, rows, _patience(), "footer.ok")
+
+
+def _patience():
     looks = [_PATIENCE_S * 1000 // _WATCH_MS]
 
     def patient() -> bool:
         looks[0] -= 1
         return looks[0] > 0
 
-    if not await _ask(counter, title_key, rows, patient):
-        raise Cancelled()
+    return patient
 
 
-async def _ask(counter, title_key: str, rows, wanted) -> "bool | None":
+async def _ask(counter, title_key: str, rows, wanted, footer_key: str = "footer.both") -> "bool | None":
     first = 0
     title = counter.screen.text(title_key)
     texts = [(counter.screen.text(label), value) for label, value in rows]
-    after = counter.screen.confirm(title, texts, first)
+    after = counter.screen.confirm(title, texts, first, footer_key)
     while wanted():
         key = await counter.key(_WATCH_MS)
         if key == "CANCEL":
             return False
-        if key == "OK":
-            if after >= len(rows):  # everything has been seen
-                return True
+        if key == "OK" and after >= len(rows):  # everything has been seen
+            return True
+        if key in ("OK", "DOWN") and after < len(rows):
             first = after
-            after = counter.screen.confirm(title, texts, first)
+            after = counter.screen.confirm(title, texts, first, footer_key)
         elif key == "UP" and first:
             first = 0
-            after = counter.screen.confirm(title, texts, first)
+            after = counter.screen.confirm(title, texts, first, footer_key)
     return None

@@ -5,6 +5,7 @@ from micropython import const
 from till import __version__
 from till.core.errors import Cancelled
 from till.core.memory import forget
+from till.flows.consent import read
 
 _PATIENCE_MS = const(30000)
 _LANGUAGES = ("zh", "en")
@@ -77,18 +78,16 @@ async def echo_test(counter, payments) -> None:
 
 async def about(counter, payments) -> None:
     """Whose terminal this is, and which firmware runs."""
-    text = counter.screen.text
     identity = payments.identity
     rows = [
-        (text("label.merchant"), identity.merchant["name"]),
-        (text("label.mid"), identity.mid),
-        (text("label.tid"), identity.tid),
-        (text("label.batch"), payments.batch),
-        (text("label.unit"), identity.serial),
-        (text("label.firmware"), __version__),
+        ("label.merchant", identity.merchant["name"]),
+        ("label.mid", identity.mid),
+        ("label.tid", identity.tid),
+        ("label.batch", payments.batch),
+        ("label.unit", identity.serial),
+        ("label.firmware", __version__),
     ]
-    counter.screen.confirm(text("menu.about"), rows, 0, "footer.ok")
-    await counter.key(_PATIENCE_MS)
+    await read(counter, "menu.about", rows)
 
 
 async def _done(counter, title_key: str, lines) -> None:

@@ -72,6 +72,7 @@ cancel Cancel
 back Back
 void Void it
 retry Try again
+more More
 menu Menu
 move Move
 zeros 00

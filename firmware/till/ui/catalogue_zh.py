@@ -68,6 +68,7 @@ cancel 取消
 back 返回
 void 撤销本笔
 retry 重试
+more 下一页
 menu 菜单
 move 选择
 zeros 00

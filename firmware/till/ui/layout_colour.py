@@ -136,7 +136,7 @@ class ColourLayout(Bands):
             )
         )
 
-    def confirm(self, title, rows, first, cancel, ok) -> int:
+    def confirm(self, title, rows, first, cancel, ok, more) -> int:
         """Returns the index of the first row that found no place."""
         bands: list = [(_STATUS, 66, ColourLayout._draw_title, title)]
         y = 66
@@ -150,7 +150,7 @@ class ColourLayout(Bands):
             y += height
             at += 1
         bands.append((y, self._bottom, None))
-        bands.append(self._footer(cancel, ok))
+        bands.append(self._footer(cancel, more if at < len(rows) else ok))
         self._show(bands)
         return at
 

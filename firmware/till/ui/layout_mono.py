@@ -91,19 +91,19 @@ class MonoLayout(Bands):
         else:
             self._turn(self._paged([], self._rows(title, *lines), cancel, ok))
 
-    def confirm(self, title, rows, first, cancel, ok) -> int:
+    def confirm(self, title, rows, first, cancel, ok, more) -> int:
         """Returns the index of the first row that found no place."""
-        lines = [] if first else [(1, MonoLayout._draw_text, title, _LEFT, True)]
+        head = [] if first else [(1, MonoLayout._draw_text, title, _LEFT, True)]
+        lines = []
         at = first
         while at < len(rows):
             row = self._row(*rows[at])
-            # The last row leaves a line for what the keys do, unless the page has nothing else.
-            room = _ROOM - (1 if at + 1 == len(rows) else 0)
-            if at > first and len(lines) + len(row) > room:
+            # A line is left for what the keys do, unless one row alone takes it.
+            if at > first and len(head) + len(lines) + len(row) > _ROOM - 1:
                 break
             lines.extend(row)
             at += 1
-        self._turn(self._paged([], lines, cancel, ok) if at == len(rows) else self._paged([], lines))
+        self._turn(self._paged(head, lines, cancel, more if at < len(rows) else ok))
         return at
 
     def menu(self, title, items, selected, move, cancel, ok) -> None:
@@ -182,14 +182,17 @@ class MonoLayout(Bands):
         """A label and its value on one line, or running on over as many as they need."""
         if self._fits(label, value):
             return [(1, MonoLayout._draw_pair, label, value, False)]
-        # Not at words: it is compared character by character, and must not look shorter than it is.
-        width, lines, line = self._canvas.font.width, [], label + " "
-        for c in value:
-            if width(line + c) > self._width:
-                lines.append(line)
-                line = ""
-            line += c
-        lines.append(line)
+        if " " in value:  # a name
+            lines = self._wrapped(label + " " + value)
+        else:
+            # Not at words: it is compared character by character, and must not look shorter than it is.
+            width, lines, line = self._canvas.font.width, [], label + " "
+            for c in value:
+                if width(line + c) > self._width:
+                    lines.append(line)
+                    line = ""
+                line += c
+            lines.append(line)
         return [(1, MonoLayout._draw_text, line, _LEFT, False) for line in lines]
 
     def _fits(self, left, right) -> bool:

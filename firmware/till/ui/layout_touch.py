@@ -118,7 +118,7 @@ class TouchLayout(ColourLayout):
             ok,
         )
 
-    def confirm(self, title, rows, first, cancel, ok) -> int:
+    def confirm(self, title, rows, first, cancel, ok, more) -> int:
         """Returns the index of the first row that found no place."""
         bands: list = [(_STATUS, 56, TouchLayout._draw_title, title)]
         y = 56
@@ -132,7 +132,7 @@ class TouchLayout(ColourLayout):
             y += height
             at += 1
         bands.append((y, self._bottom, None))
-        self._put(bands, cancel, ok)
+        self._put(bands, cancel, more if at < len(rows) else ok)
         return at
 
     def menu(self, title, items, selected, move, cancel, ok) -> None:

@@ -190,10 +190,11 @@ class Screen:
         self._layout.picture(draw)
 
     def confirm(self, title: str, rows, first: int = 0, footer_key: str = "footer.both") -> int:
-        """`rows` of (label, value) from `first` on; returns the index of the first that found no place."""
+        """`rows` of (label, value) from `first` on; returns the index of the first that found no place: while there
+        is one, OK stands for seeing more."""
         self._again = self.confirm, (title, rows, first, footer_key)
         cancel, ok = self._foot(footer_key)
-        return self._layout.confirm(title, rows, first, cancel, ok)
+        return self._layout.confirm(title, rows, first, cancel, ok, self.text("footer.more"))
 
     def menu(self, title: str, items, selected: int = 0) -> None:
         """`items` chosen by digit (the first nine) or by moving."""
