@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from microtill.acquirer import jose
-from microtill.acquirer.process import DEMO_MID, AcquirerProcess
+from microtill.acquirer.process import DEMO_MID, AcquirerProcess, make_template
 from microtill.bench.client import Timeout
 from microtill.device import provisioning
-from microtill.device.console import TerminalRefuses
+from microtill.device.console import TerminalRefuses, parse
 from microtill.device.desk import Acquirer, Issued
 from microtill.device.errors import (
     AcquirerRefused,
@@ -243,6 +243,31 @@ def test_an_expired_ticket_is_refused(board, acquirer, office):
     assert state(board) == ("trusted", "")
 
 
+def test_a_person_who_takes_long_is_waited_for(board, acquirer, office, monkeypatch):
+    """Time that passes on the terminal is no restart: nothing is asked twice, and one ticket is fetched."""
+    monkeypatch.setattr(provisioning, "_LOOK_AGAIN_SECONDS", 0.05)
+    tid = new_tid(acquirer)
+    begun: list[str] = []
+
+    def slowly(asked: str) -> bool:
+        def uptimes() -> set[int]:
+            told = (parse(line) for line in board.bench.console_lines())
+            return {status["uptime"] for status in told if status and "uptime" in status}
+
+        before = len(uptimes())
+        board.bench.set_speed(10)
+        board.bench.wait(lambda: len(uptimes()) > before + 4, "time to pass")
+        board.bench.set_speed(1)
+        return True
+
+    watch = Steps("", None)
+    monkeypatch.setattr(watch, "stage", lambda text, **fields: begun.append(text))
+    with Person(board, when=slowly) as person:
+        done = provision(PortLink(Port(board.port)), office, Wishes(tid, networks=WIFI), watch)
+    assert (person.asked, begun.count("provision.looking")) == (["trust", "ticket"], 1)
+    assert (done.version, acquirer.terminal(tid)["version"]) == (1, 1)
+
+
 def test_refused_at_the_keypad(board, acquirer, office):
     tid = new_tid(acquirer)
     for what, after in (("trust", "blank"), ("ticket", "trusted")):
@@ -379,9 +404,10 @@ def test_a_board_of_another_kind(tmp_path, acquirer, office):
         assert state(vb) == ("blank", "")
 
 
-def test_another_acquirers_terminal(board, acquirer, office):
+def test_another_acquirers_terminal(board, acquirer, office, tmp_path):
     bind(board, office, new_tid(acquirer))
-    with AcquirerProcess() as stranger, desk(stranger) as theirs:
+    keys = make_template(tmp_path / "stranger").path
+    with AcquirerProcess(template=keys) as stranger, desk(stranger) as theirs:
         with pytest.raises(Refused) as e:
             bind(board, theirs, stranger.tid)
         assert e.value.key == "error.other_trust"

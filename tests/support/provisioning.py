@@ -70,16 +70,16 @@ class Person:
     def _watch(self) -> None:
         changes = self._vb.bench.subscribe(("changed",))
         try:
-            asked = None
+            asked, changed = None, True
             while not self._end.is_set():
-                # Reading a panel takes long: it is read when it has changed, and while it asks.
+                # Reading a panel takes long: it is read when it has changed and rests, and while it asks.
+                event = None
                 with contextlib.suppress(Timeout):
-                    event = changes.get(0.5 if asked is None else 0.1)
-                    while event and (event["chip"] != "panel" or not changes._queue.empty()):
-                        event = changes.get(0.5)
-                    asked = self._look()
-                    continue
-                if asked is not None:
+                    event = changes.get(0.1)
+                if event is not None:
+                    changed = changed or event["chip"] == "panel"
+                elif changed or asked is not None:
+                    changed = False
                     asked = self._look()
         finally:
             changes.close()
@@ -112,7 +112,8 @@ def new_board(folder: Path, acquirer: AcquirerProcess | None, **values) -> Itera
     values = {"unique_id": f"02005e{next(_units):06x}"} | values
     with VirtualBoard(folder / "state", acquirer=acquirer, link=folder / "port", **values) as vb:
         yield vb
-        assert vb.bench.violations() == []
+        violations = vb.bench.violations()
+        assert not violations, violations
 
 
 class Laptop:

@@ -83,8 +83,9 @@ class Console:
 
     def poll(self, number: int) -> dict | None:
         """As `answer`, but None at once when it is not there yet."""
+        wanted = str(number)
         for line in reversed(self._lines()):
-            answer = parse(line)
+            answer = parse(line) if wanted in line else None
             if answer and answer.get("id") == number:
                 if answer.get("ok") is not True:
                     raise TerminalRefuses(str(answer.get("error")), str(answer.get("detail") or ""))

@@ -48,8 +48,8 @@ CONSENT_SECONDS = 125.0  # a terminal gives up its question after 120
 _RESTART_SECONDS = 90.0
 _PROOF_SECONDS = 60.0
 _HOPELESS_SECONDS = 12.0  # so long a reason stands that does not pass by itself
-_BUSY_SECONDS = 20.0
 _LOOK_AGAIN_SECONDS = 2.0
+_LOOKS = 3
 _ONLINE_SECONDS = 15.0
 _TRIES = 5
 _POLL = 0.02
@@ -269,6 +269,10 @@ class _Restarted(NoAnswer):
     """The terminal has restarted, and forgot what it was asked: what it is now, its status tells."""
 
 
+class _StillBusy(TerminalRefuses):
+    """Somebody is at the terminal, for longer than any question stands."""
+
+
 class _Provisioning:
     def __init__(self, link: Link, acquirer: Acquirer, wishes: Wishes, watch: Watch):
         self._link = link
@@ -296,9 +300,9 @@ class _Provisioning:
                     return self.outcome
                 except TerminalRefuses as e:
                     # It is just answering what was asked before the cable came out: how that ends, it tells then.
-                    if e.error != "error.busy" or 0 < busy_until < time.monotonic():
+                    if e.error != "error.busy" or isinstance(e, _StillBusy) or 0 < busy_until < time.monotonic():
                         raise
-                    busy_until = busy_until or time.monotonic() + _BUSY_SECONDS
+                    busy_until = busy_until or time.monotonic() + CONSENT_SECONDS
                     time.sleep(_LOOK)
                 except _Restarted:
                     tries += 1
@@ -375,7 +379,7 @@ class _Provisioning:
         while not unit.status.get("idle", True):
             self._wishes.waiting()
             if time.monotonic() > deadline:
-                raise TerminalRefuses("error.busy")
+                raise _StillBusy("error.busy")
             time.sleep(_LOOK)
             unit = unit_of(self._link.console.wait_ready())
         return unit
@@ -483,11 +487,13 @@ class _Provisioning:
             if now > look_at:
                 looks.append(console.send("status"))
                 look_at = now + _LOOK_AGAIN_SECONDS
-            for status in filter(None, (console.poll(look) for look in looks[-2:])):
+            while looks and (status := console.poll(looks[0])) is not None:
+                del looks[0]  # each counts once, in the order they were asked
                 uptime = int(status.get("uptime", self._uptime))
                 if uptime < self._uptime:
                     raise _Restarted(port=self._link.name)
                 self._uptime = uptime
+            del looks[:-_LOOKS]  # a terminal that was just restarting has not heard the first
             self._wishes.waiting()
             time.sleep(_POLL)
         return answer
