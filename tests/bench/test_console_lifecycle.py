@@ -7,10 +7,12 @@ import shutil
 import pytest
 from microtill.acquirer import jose
 from microtill.acquirer.process import DEMO_MID, AcquirerProcess
+from microtill.bench.partitions import load
 from microtill.device.console import ConsoleError
 from microtill.device.provisioning import Acquirer
+from microtill.paths import BOARDS
 from microtill.simulator.texts import texts
-from microtill.simulator.world import World
+from microtill.simulator.world import NETWORK, PASSWORD, World
 from support.acquirer import Desk, new_card
 from support.terminal import Https, Terminal
 from support.worlds import key_amount, sell, until
@@ -185,6 +187,48 @@ def test_a_dead_unit_is_replaced_and_refused_when_it_comes_back(own):
     own.key("OK")
     assert acquirer.sales()["amount"] == 1
     assert spare.send(spare.sale(100, new_card()))["outcome"] == "approved", "the spare is not touched by it"
+
+
+def test_a_vault_that_was_lost_is_recovered_and_what_was_open_is_reversed(tmp_path):
+    """The journal knows what was sold: without the vault the unit is nobody's, but not free for anybody."""
+    with World(state=tmp_path) as world:
+        acquirer = world.acquirer
+        world.provision()
+        world.wait_at_rest()
+        sell(world)
+        acquirer.drop_response(close=True)
+        key_amount(world, "9")
+        world.bench.tap("mastercard")
+        until(world, "outcome.unknown")
+        world.bench.power_cut()
+        world.bench.remove()
+        nvs = next(p for p in load(BOARDS / "TILL_ESP32S3" / "partitions.csv", 8 << 20) if p.label == "nvs")
+        with (tmp_path / "flash.bin").open("r+b") as flash:
+            flash.seek(nvs.offset)
+            flash.write(b"\xff" * nvs.size)
+        acquirer.clear()
+        world.bench.power_on()
+        until(world, "screen.not_provisioned")
+        status = world.console.wait_ready()
+        assert (status["state"], status["unsent"], status["open_batch"]) == ("blank", 1, True)
+        number = world.console.send("trust", token=acquirer.trust)
+        until(world, "screen.trust")
+        while world.console.poll(number) is None:
+            world.key("OK")
+        until(world, "screen.not_provisioned")
+        world.console.request("wifi", networks=[[NETWORK, PASSWORD]])
+        request = world.console.request("key_request")["token"]
+        status, answer = ask_ticket(acquirer, {"keyreq": request, "tid": acquirer.tid, "mode": "recover"})
+        assert status == 200, answer
+        for members in ({"mode": "new"}, {"mode": "replace"}, {"tid": "50000002", "version": 9}):
+            assert why_not(world, altered(acquirer, answer["ticket"], **members)) == "error.unsettled"
+        take(world, answer["ticket"])
+        world.bench.wait(lambda: acquirer.sales()["reversed"] == 1, "the reversal", 60)
+        until(world, "screen.reversed")
+        world.key("OK")
+        until(world, "screen.idle")
+        sell(world)
+        assert acquirer.sales()["amount"] == 2
 
 
 def test_old_flash_put_back_is_found_by_the_acquirer_and_said_on_the_panel(tmp_path):
