@@ -16,6 +16,7 @@ _ABANDONED_MS = const(120000)  # a laptop that says nothing for so long is gone
 _MOST_MS = const(2000)  # how long one request may wait for a person
 _SETTLED_MS = const(60)  # contacts that say the same for so long
 _HELD_MS = const(5000)
+_LINES = const(9)
 _SCANS = const(2)
 
 # Bars, ink and paper of the test picture: pure, so that none of them inverted or swapped looks like another.
@@ -67,7 +68,8 @@ class Hardware:
         steps = {
             "parts": self._parts, "show": self._show, "picture": self._picture, "panel": self._panel,
             "answer": self._answer, "rest": self._rest, "key": self._key, "reader": self._start_reader,
-            "card": self._card, "wifi": self._scan, "both": self._both, "sound": self._sound, "lights": self._lights,
+            "hold": self._hold, "card": self._card, "wifi": self._scan, "both": self._both, "sound": self._sound,
+            "lights": self._lights,
         }  # fmt: skip
         step = steps.get(str(request.get("step")))
         if step is None:
@@ -88,6 +90,7 @@ class Hardware:
         answer = self._bringup.memory()
         answer["display"] = [board.display.width, board.display.height]
         answer["matrix"] = hasattr(board.keypad, "look")
+        answer["drawn"] = _keys_height(board.display) > 0
         return answer
 
     # The panel
@@ -97,11 +100,14 @@ class Hardware:
         kind = request.get("kind")
         if kind not in ("ok", "info", "warn", "error", "wait"):
             raise InvalidValue("kind")
-        self._person().screen.message(kind, text(request.get("title"), 32, "title"), _lines(request), None)
+        # Keys that are drawn say what they are.
+        footer = "footer.both" if _keys_height(self._board.display) else None
+        self._person().screen.message(kind, text(request.get("title"), 32, "title"), _lines(request), footer)
         return {}
 
     async def _picture(self, request: dict) -> dict:
-        """The test picture with `lines`, the first three on the red, green and blue bar; until the next screen."""
+        """The test picture with `lines`, the first three on the red, green and blue bar, the others below it or, where
+        keys are drawn, on the keys 1 to 6; until the next screen."""
         lines = _lines(request)
         display = self._board.display
         draw = _colours if display.width >= 240 else _mono
@@ -196,7 +202,7 @@ class Hardware:
     # The reader and the radio
 
     async def _start_reader(self, request: dict) -> dict:
-        """Start the reader: the board's own, or one on `pins` by `link` (spi, i2c, hsu); `held`: with its reset low.
+        """Start the reader: the board's own, or one on `pins` by `link` (spi, i2c, hsu); `was`: the board's own link.
 
         `version`: its four octets, None when it does not answer, and why.
         """
@@ -204,7 +210,7 @@ class Hardware:
         self._listens = False
         nfc = self._board.nfc
         if link != "board":
-            nfc = self._bringup.reader(link, _pins(request), bool(request.get("held")))
+            nfc = self._bringup.reader(str(request.get("was")), link, _pins(request))
         try:
             await nfc.start()
             version = list(await nfc.version())
@@ -212,6 +218,18 @@ class Hardware:
             return {"version": None, "why": e.detail}
         self._nfc = nfc
         return {"version": version, "why": ""}
+
+    async def _hold(self, request: dict) -> dict:
+        """Whether the board's reader `answers` while its reset, the only one of `pins`, is held low."""
+        self._bringup.low(_pins(request))
+        nfc = self._board.nfc
+        try:
+            await nfc.version()
+            answers = True
+        except ReaderError:
+            answers = False
+        await nfc.start()
+        return {"answers": answers}
 
     async def _card(self, request: dict) -> dict:
         """A card that is held to the reader within `ms`: `card` is its SAK, the length of its number and whether it
@@ -291,7 +309,7 @@ def _patience(request) -> int:
 
 def _lines(request) -> list:
     lines = request.get("lines")
-    if not isinstance(lines, list) or len(lines) > 6:
+    if not isinstance(lines, list) or len(lines) > _LINES:
         raise InvalidValue("lines")
     return [text(line, 64, "lines", 0) for line in lines]
 
@@ -301,26 +319,59 @@ def _pins(request) -> dict:
     return {name: integer(gpio, 0, 48, "pins") for name, gpio in pins.items()}
 
 
+def _keys_height(display) -> int:
+    return getattr(display, "keys_height", 0)
+
+
 def _colours(display, canvas, lines) -> None:
-    """Bars in red, green, blue and ink with the names of these colours, in a thin frame at the very edges."""
+    """Bars in red, green and blue with the names of these colours, in a thin frame at the very edges, and below them
+    the other lines, or on the keys that are drawn there."""
     palette = display.palette
     display.palette = _PURE + palette[len(_PURE) :]
-    width, height = canvas.width, canvas.height
+    keys = _keys_height(display)
+    top = canvas.height - (keys or canvas.height // 4)
     try:
-        for n in range(4):
-            y0 = height * n // 4
-            y1 = height * (n + 1) // 4
-            canvas.begin(y0, y1)
-            canvas.rect(0, y0, width, y1 - y0, _INK)
-            canvas.rect(2, y0 + (2 if n == 0 else 0), width - 4, y1 - y0 - (2 if n in (0, 3) else 0), _PAPER)
-            if n < 3:
-                canvas.rect(16, y0 + 12, width - 32, y1 - y0 - 12, n)
-                canvas.text(24, y0 + 28, lines[n] if n < len(lines) else "", _PAPER, n, 2)
-            for i, line in enumerate(lines[3:] if n == 3 else ()):
-                canvas.text(16, y0 + 8 + 20 * i, line, _INK, _PAPER)
+        for n in range(3):
+            y0, y1 = top * n // 3, top * (n + 1) // 3
+            _framed(canvas, y0, y1)
+            canvas.rect(16, y0 + 12, canvas.width - 32, y1 - y0 - 12, n)
+            canvas.text(24, (y0 + y1 - 20) // 2, lines[n] if n < len(lines) else "", _PAPER, n, 2)
+            canvas.flush()
+        if keys:
+            _answers(canvas, top, keys // 4, lines[3:])
+        else:
+            _framed(canvas, top, canvas.height)
+            for i, line in enumerate(lines[3:]):
+                canvas.text(16, top + 12 + 20 * i, line, _INK, _PAPER)
             canvas.flush()
     finally:
         display.palette = palette
+
+
+def _answers(canvas, top, height, lines) -> None:
+    """Four rows of keys, the first six with what they mean."""
+    width = canvas.width // 4
+    for row in range(4):
+        y0 = top + height * row
+        _framed(canvas, y0, y0 + height)
+        for column in range(3):
+            n = 3 * row + column
+            if n >= len(lines):
+                break
+            x0 = width * column + 2
+            canvas.rect(x0 + 2, y0 + 2, width - 4, height - 4, _INK)
+            canvas.text(x0 + width // 2 - 4, y0 + 5, str(n + 1), _PAPER, _INK)
+            canvas.text(x0 + (width - canvas.font.width(lines[n])) // 2, y0 + 21, lines[n], _PAPER, _INK)
+        canvas.flush()
+
+
+def _framed(canvas, y0, y1) -> None:
+    """Begin a band: paper, with what it has of the frame."""
+    canvas.begin(y0, y1)
+    canvas.rect(0, y0, canvas.width, y1 - y0, _INK)
+    first = 2 if y0 == 0 else 0
+    last = 2 if y1 == canvas.height else 0
+    canvas.rect(2, y0 + first, canvas.width - 4, y1 - y0 - first - last, _PAPER)
 
 
 def _mono(display, canvas, lines) -> None:
@@ -329,5 +380,5 @@ def _mono(display, canvas, lines) -> None:
     canvas.rect(0, 0, canvas.width, canvas.height, 1)
     canvas.rect(1, 1, canvas.width - 2, canvas.height - 2, 0)
     for i, line in enumerate(lines[3:6]):
-        canvas.text(4, 4 + 18 * i, line)
+        canvas.text(6, 5 + 18 * i, line)
     canvas.flush()

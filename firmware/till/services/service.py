@@ -85,15 +85,9 @@ class Service:
 
     async def hardware(self, request: dict) -> dict:
         hardware = self._consent.lent
-        if request.get("step") == "begin" and hardware is None:
-            from till.services.hardware import Hardware
-
-            forget("till.services.hardware")
-            await self._caretaker().repl()
-            if self._payments:
-                await self._payments.halt()
-            hardware = Hardware(self._board, self._wifi, self._consent, self._end)
-            self._consent.lend(hardware)
+        if request.get("step") == "begin":
+            if hardware is None:  # else a laptop comes back
+                hardware = await self._lend_hardware()
             return await hardware.begin()
         if hardware is None:
             raise InvalidValue("say begin first")
@@ -101,6 +95,17 @@ class Service:
             self._end("restart")
             return {}
         return await hardware.step(request)
+
+    async def _lend_hardware(self):
+        await self._caretaker().repl()
+        if self._payments:
+            await self._payments.halt()
+        from till.services.hardware import Hardware
+
+        forget("till.services.hardware")
+        hardware = Hardware(self._board, self._wifi, self._consent, self._end)
+        self._consent.lend(hardware)
+        return hardware
 
     def _idle(self) -> bool:
         """Whether a request that takes the terminal away would interrupt nobody."""

@@ -53,18 +53,22 @@ def _swap_data(bus: str, one: str, other: str) -> Fault:
 
 
 def _reader_by(link: str) -> Fault:
-    """The switches of a reader that is wired for SPI stand elsewhere. Its wires stay where they are: NSS is then SCL or
-    RX, MOSI is SDA or TX (data sheet, pinning)."""
+    """The switches of a reader say another link than it is wired for. Its wires stay where they are: NSS, SCL and RX
+    are one pin of it, MOSI, SDA and TX another (data sheet, pinning)."""
 
     def change(table: Table) -> None:
-        spi = table["bus"]["nfc"]
-        pins = table["chip"]["nfc"]["pins"]
-        select = pins.pop("CS")
-        if link == "i2c":
-            table["bus"]["nfc"] = {"kind": "i2c", "scl": select, "sda": spi["mosi"]}
+        wires = table["bus"]["nfc"]
+        pins = table["chip"]["nfc"].setdefault("pins", {})
+        kind = wires["kind"]
+        if kind == "spi":
+            one, other = pins.pop("CS"), wires["mosi"]
         else:
-            table["bus"]["nfc"] = {"kind": "uart", "tx": select, "rx": spi["mosi"]}
-            del pins["IRQ"]  # the model has none
+            one, other = (wires[name] for name in (("scl", "sda") if kind == "i2c" else ("tx", "rx")))
+        if link == "i2c":
+            table["bus"]["nfc"] = {"kind": "i2c", "scl": one, "sda": other}
+        else:
+            table["bus"]["nfc"] = {"kind": "uart", "tx": one, "rx": other}
+            pins.pop("IRQ", None)  # the model has none
         table["chip"]["nfc"]["model"] = f"pn532_{link}:PN532"
 
     return change
@@ -74,7 +78,7 @@ FAULTS: dict[str, Fault] = {
     "keypad-rows-2-3": _pins("keypad", R1="R2", R2="R1"),
     "keypad-columns-1-4": _pins("keypad", C0="C3", C3="C0"),
     "keypad-columns-off-by-one": _pins("keypad", C0="C1", C1="C2", C2="C3", C3=None),
-    "keypad-turned": _pins("keypad", R0="C3", R1="C2", R2="C1", R3="C0", C0="R3", C1="R2", C2="R1", C3="R0"),
+    "keypad-turned": _options("keypad", turned=True),
     "keypad-row-4-open": _pins("keypad", R3=None),
     "keypad-stuck": _options("keypad", stuck=["8"]),
     "keypad-bounce": _options("keypad", bounces={"5": 60_000}),
@@ -88,10 +92,12 @@ FAULTS: dict[str, Fault] = {
     "panel-mirrored": _glass(mirrored="x"),
     "panel-upside-down": _glass(mirrored="xy"),
     "panel-not-inverted": _glass(inverted=False),
+    "panel-inverted": _glass(inverted=True, bgr=True, mirrored="x"),
     "panel-bgr": _glass(bgr=True),
     "panel-shifted": _glass(shift=[8, 0]),
     "no-psram": _module(psram=False),
     "small-flash": _module(flash_bytes=_SMALL_FLASH),
     "weak-supply": _module(weak_supply=True),
 }
-"""By name. They are for the TILL_ESP32S3 board; those of the keypad fit every matrix."""
+"""By name. They are for the TILL_ESP32S3 board; those of the keypad fit every matrix, the reader's switches every
+board, and `panel-inverted` is another lot of the TILL_CYD."""

@@ -124,7 +124,7 @@ def _result(out: common.Output, port: Port, findings: Sequence[Finding], files: 
         }
     )
     if files:
-        out.say(t("label.written", files=", ".join(map(str, files))))
+        out.say(t("hw.label", files=", ".join(map(str, files))))
 
 
 def _for_programs(finding: Finding) -> dict[str, Any]:

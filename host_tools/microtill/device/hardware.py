@@ -8,6 +8,7 @@ import re
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from microtill.device import hardware_texts as _texts  # noqa: F401 - adds its t
 from microtill.device import keys, texts
 from microtill.device.console import Console, TerminalRefuses, TerminalSilent
 from microtill.device.doctor import Finding, Level
-from microtill.device.errors import Refused, Unplugged, UsageError, VerificationFailed
+from microtill.device.errors import DeviceError, Refused, Unplugged, UsageError, VerificationFailed
 from microtill.device.texts import t
 from microtill.paths import BOARDS
 from microtill.release import boards
@@ -24,11 +25,16 @@ from microtill.release import boards
 PARTS = ("module", "keys", "panel", "sound", "lights", "reader", "card", "wifi", "supply")
 
 _NATIVE = 0x303A
+_HAS_USB = ("esp32s3",)  # microcontrollers with a USB socket of their own beside the bridge's
 _ENOUGH = 0.9  # of the PSRAM: the system takes some for itself
 _LOOK_MS = 700
 _STEP_SECONDS = 20.0
+_CONSENT_SECONDS = 200.0
 _ASK_AGAIN = 0.5
 _KEY_SECONDS = 12.0
+_ANSWERING = "another request is being answered"  # so one that comes too soon; nothing was done
+_NOT_LENT = "say begin first"  # so a terminal refuses that nobody has begun with
+_ENOUGH_DEAD = 5  # keys of two rows, and none does anything: nobody presses all of them
 _ANSWER_SECONDS = 180.0
 _CARD_SECONDS = 20.0
 _BACK_SECONDS = 20.0
@@ -39,7 +45,24 @@ _NAMES = {"UP": "A", "DOWN": "B", "CLEAR": "C", "MENU": "D", "CANCEL": "*", "OK"
 }
 _SWITCHES = {"spi": ("OFF", "ON"), "i2c": ("ON", "OFF"), "hsu": ("OFF", "OFF")}
 _LINKS = {"spi": "SPI", "i2c": "I2C", "hsu": "HSU (UART)"}
-_MIRROR_X, _TURN, _MIRROR_Y, _BGR = 0x40, 0xC0, 0x80, 0x08
+_MIRROR_X, _TURN, _BGR = 0x40, 0xC0, 0x08
+_DRAWN = {"UP": "↑", "DOWN": "↓"}  # on keys that are drawn; the others have words
+
+
+@dataclass(frozen=True)
+class _Driver:
+    """A panel's driver in board.py: what it starts with, and the init table of glass that is the other way round."""
+
+    name: str
+    madctl: int
+    inverted: bool
+    other: str
+
+
+_DRIVERS = {
+    "st7789": _Driver("ST7789", 0x00, True, "ILI9341_INIT"),
+    "ili9341": _Driver("ILI9341", 0x48, False, "ST7789_INIT"),
+}
 
 # What the boot loader says of a flash that is smaller than the program was built for.
 _SMALL = re.compile(r"Detected size\((\d+)k\) smaller than the size in the binary image header\((\d+)k\)")
@@ -94,6 +117,8 @@ class Hardware:
         self._vid = vid
         self._reopen = reopen
         self._reader_works = False
+        self._part = "module"
+        self._keys_right = True  # as far as is known: a key that sticks would answer questions by itself
         self.findings: list[Finding] = []
 
     def run(self, parts: Sequence[str] = PARTS) -> list[Finding]:
@@ -106,22 +131,31 @@ class Hardware:
         if board not in boards.names():
             raise UsageError("doctor.board_unknown", board=board)
         self._kind = boards.kind(board)
+        self._language: texts.Language = "en" if status.get("language") == "en" else "zh"
         self._wiring = tomllib.loads((BOARDS / board / "wiring.toml").read_text("utf-8"))
         try:
-            self._do("begin", timeout=200.0)
+            self._console.request("hardware", _CONSENT_SECONDS, step="begin")
         except TerminalRefuses as e:
             if e.error == "error.invalid_value":
                 raise Refused("hw.old_firmware") from e
             raise
-        self._about = self._do("parts")
         try:
+            self._about = self._do("parts")
             for part in PARTS:
                 if part in parts:
+                    self._part = part
                     for finding in getattr(self, f"_{part}")():
                         self._add(finding)
+                    if part == "keys" and any(f.check == "hw_keys" and f.level == "fault" for f in self.findings):
+                        self._keys_right = False
+                        self._person.told(t("hw.answer_here"))
         except _Gone as e:
             self._add(e.finding)
             return self.findings
+        except KeyboardInterrupt:
+            with suppress(DeviceError):
+                self._console.send("hardware", step="end")
+            raise
         self._end()
         return self.findings
 
@@ -132,8 +166,63 @@ class Hardware:
 
     # The terminal
 
-    def _do(self, step: str, timeout: float = _STEP_SECONDS, **members: Any) -> dict:
-        return self._console.request("hardware", timeout, step=step, **members)
+    def _do(self, step: str, **members: Any) -> dict:
+        """A step's findings. A cable that was out for a moment is borne; _Gone for a unit that has restarted."""
+        try:
+            return self._watched(step, members)
+        except _Restarted as e:
+            raise _Gone(self._restarted()) from e
+        except Unplugged as e:
+            if self._reopen is None:
+                raise
+            try:
+                self._come_back()
+            except DeviceError:
+                raise e from None
+        try:
+            return self._watched(step, members)
+        except _Restarted as e:
+            raise _Gone(self._restarted()) from e
+
+    def _watched(self, step: str, members: dict[str, Any]) -> dict:
+        """A step's findings; meanwhile the unit is asked whether it is still the same start. Raises _Restarted."""
+        number = self._console.send("hardware", step=step, **members)
+        deadline = time.monotonic() + _STEP_SECONDS
+        asked: list[int] = []
+        ask_at = time.monotonic() + _ASK_AGAIN
+        while True:
+            try:
+                seen = self._console.poll(number)
+            except TerminalRefuses as e:
+                if e.detail == _NOT_LENT:
+                    raise _Restarted from e
+                if e.detail != _ANSWERING:
+                    raise
+                time.sleep(0.05)
+                number = self._console.send("hardware", step=step, **members)
+                continue
+            if seen is not None:
+                return seen
+            if time.monotonic() > ask_at:
+                asked.append(self._console.send("hardware", step="parts"))
+                ask_at = time.monotonic() + _ASK_AGAIN
+            if any(self._has_restarted(other) for other in asked):
+                raise _Restarted
+            if time.monotonic() > deadline:
+                raise TerminalSilent(_STEP_SECONDS)
+            time.sleep(0.01)
+
+    def _has_restarted(self, number: int) -> bool:
+        """Whether request `number` was answered by a terminal that has not been lent: it is another start."""
+        try:
+            self._console.poll(number)
+        except TerminalRefuses as e:
+            return e.error != "error.busy"
+        return False
+
+    def _restarted(self) -> Finding:
+        cause = self._console.wait_ready(_BACK_SECONDS).get("reset")
+        return _fault(self._part, "hw.restarted", cause=cause)
 
     def _add(self, finding: Finding) -> None:
         self.findings.append(finding)
@@ -141,22 +230,31 @@ class Hardware:
 
     def _show(self, key: str, /, **fields: Any) -> None:
         """The same on the panel and at the laptop: a title, lines below it, and after `|` what only the laptop says."""
-        panel, _, more = t(key, **fields).partition("|")
+        text = t(key, yes=self._cap("#"), no=self._cap("*"), **fields)
+        panel, _, more = text.partition("|")
         title, *lines = panel.split("\n")
         self._do("show", kind="info", title=title, lines=lines)
         self._person.told(": ".join((title, *lines)) + more)
+
+    def _cap(self, cap: str) -> str:
+        """What is to be read on the key `cap`, which may be drawn."""
+        if not self._about.get("drawn"):
+            return cap
+        name = next(name for name, on_cap in _NAMES.items() if on_cap == cap)
+        return _DRAWN.get(name) or (name if name.isdigit() else t(f"hw.cap_{name.lower()}", self._language))
 
     def _choice(self, accepted: str) -> str | None:
         """The first answer among `accepted` (caps of keys, or typed at the laptop); None when nobody gives one."""
         deadline = time.monotonic() + _ANSWER_SECONDS
         while time.monotonic() < deadline:
             for name in self._do("answer", ms=_LOOK_MS)["keys"]:
-                if _NAMES.get(name, "") in accepted:
-                    return _NAMES[name]
+                cap = _NAMES.get(name)  # CLEAR that is held has another name yet
+                if cap and cap in accepted and self._keys_right:
+                    return cap
             typed = self._person.answered()
             if typed is not None:
                 typed = {"y": "#", "n": "*", "": "#"}.get(typed.strip().lower(), typed.strip())
-                if typed and typed in accepted:
+                if len(typed) == 1 and typed in accepted:
                     return typed
                 self._person.told(t("hw.answer_one", accepted=" ".join(accepted)))
         return None
@@ -201,7 +299,8 @@ class Hardware:
             else:
                 yield _ok("module", "hw.psram_there", there=_mb(kind.psram_bytes))
         if self._vid is not None:
-            yield _ok("module", "hw.usb_native" if self._vid == _NATIVE else "hw.usb_bridge")
+            own = "hw.usb_bridge" if kind.mcu in _HAS_USB else "hw.usb_only"
+            yield _ok("module", "hw.usb_native" if self._vid == _NATIVE else own)
 
     def _keys(self) -> Iterator[Finding]:
         if not self._about.get("matrix"):
@@ -214,6 +313,8 @@ class Hardware:
         for n, cap in enumerate(keys.CAPS, 1):
             self._show("hw.press", key=cap, n=n)
             presses[cap] = self._press(stuck, not stuck >> (n - 1) & 1)
+            if n == _ENOUGH_DEAD and not any(press.closed for press in presses.values()):
+                break
         found = keys.diagnose(stuck, presses)
         for key, fields in found:
             yield _fault("keys", key, **fields)
@@ -230,24 +331,45 @@ class Hardware:
                 return keys.Press()
 
     def _keys_by_name(self) -> Iterator[Finding]:
-        """A keypad that is no matrix of the board's pins only gives names."""
-        wrong = 0
+        """A keypad that is no matrix of the board's own pins only gives names: each stands for the contact it has."""
+        presses: dict[str, keys.Press] = {}
         for n, cap in enumerate(keys.CAPS, 1):
-            self._show("hw.press", key=cap, n=n)
-            deadline = time.monotonic() + _KEY_SECONDS
-            got: list[Any] = []
-            while not got and time.monotonic() < deadline and self._person.answered() is None:
-                got = [_NAMES.get(name, name) for name in self._do("answer", ms=_LOOK_MS)["keys"]]
-            if got[:1] != [cap]:
-                wrong += 1
-                yield _fault("keys", "hw.key_other" if got else "hw.key_dead", key=cap, seen=" ".join(got))
-        if not wrong:
+            presses[cap] = self._press_by_name(cap, n)
+            if n == _ENOUGH_DEAD and not any(press.closed for press in presses.values()):
+                break
+        if self._about.get("drawn"):
+            other = [cap for n, cap in enumerate(keys.CAPS) if cap in presses and presses[cap].closed != 1 << n]
+            if not any(press.closed for press in presses.values()):
+                yield _fault("keys", "hw.touch_dead")
+            elif other:
+                yield _fault("keys", "hw.touch_off", keys=" ".join(self._cap(cap) for cap in other))
+            else:
+                yield _ok("keys", "hw.touch_good")
+            return
+        found = keys.diagnose(0, presses)
+        for key, fields in found:
+            yield _fault("keys", key, **fields)
+        if not found:
             yield _ok("keys", "hw.keys_named")
 
+    def _press_by_name(self, cap: str, n: int) -> keys.Press:
+        self._show("hw.press", key=self._cap(cap), n=n)
+        deadline = time.monotonic() + _KEY_SECONDS
+        while self._person.answered() is None and time.monotonic() < deadline:
+            got = [_NAMES[name] for name in self._do("answer", ms=_LOOK_MS)["keys"] if name in _NAMES]
+            if got:
+                return keys.Press(1 << keys.CAPS.index(got[0]))
+        return keys.Press()
+
     def _panel(self) -> Iterator[Finding]:
-        lines = [t(f"hw.{name}") for name in ("red", "green", "blue", "picture_1", "picture_2", "picture_3")]
+        driver = _DRIVERS.get(self._model("panel"))
+        if driver is None:
+            yield from self._mono()
+            return
+        answers = [f"hw.key_{n}" for n in range(1, 7)] if self._about.get("drawn") else _PICTURE_LINES
+        lines = [t(key) for key in ("hw.red", "hw.green", "hw.blue", *answers)]
         wires = self._panel_wires()
-        madctl, inverted = 0, True
+        madctl, inverted = driver.madctl, driver.inverted
         found: list[Finding] = []
         for _ in range(4):
             self._do("picture", lines=lines)
@@ -261,29 +383,41 @@ class Hardware:
             if answer in "78":
                 yield self._no_picture(answer, wires, lines)
                 return
-            if answer == "6" or wires is None:
-                found.append(_fault("panel", f"hw.picture_{_PICTURES[answer]}", madctl="", init=""))
+            key = f"hw.picture_{_PICTURES[answer]}"
+            if answer == "6":
+                found.append(_fault("panel", key, driver=driver.name))
                 break
             madctl ^= {"2": _MIRROR_X, "3": _TURN, "5": _BGR}.get(answer, 0)
             inverted ^= answer == "4"
-            found.append(_fault("panel", f"hw.picture_{_PICTURES[answer]}", madctl=f"0x{madctl:02x}"))
+            found.append(_fault("panel", key, madctl=f"0x{madctl:02x}", driver=driver.name, init=driver.other))
             self._do("panel", pins=wires, madctl=madctl, inverted=inverted)
         yield from found or [_ok("panel", "hw.picture_good")]
 
-    def _panel_wires(self) -> dict[str, int] | None:
-        chip = self._wiring["chip"].get("panel", {})
-        bus = self._wiring["bus"].get(chip.get("bus"), {})
-        if bus.get("kind") != "spi":
-            return None
-        return {name: bus[name] for name in ("sck", "mosi")} | dict(chip.get("pins", {}))
+    def _mono(self) -> Iterator[Finding]:
+        """A panel of one colour, whose module leaves nothing to be set."""
+        self._do("picture", lines=["", "", "", *(t(f"hw.mono_{n}") for n in (1, 2, 3))])
+        self._person.told(t("hw.mono_question"))
+        answer = self._choice("1368")
+        if answer == "1":
+            yield _ok("panel", "hw.picture_good")
+        else:
+            yield _fault("panel", f"hw.mono_{_PICTURES[answer]}" if answer else "hw.no_answer_given")
 
-    def _no_picture(self, answer: str, wires: dict[str, int] | None, lines: list[str]) -> Finding:
+    def _model(self, chip: str) -> str:
+        return str(self._wiring["chip"].get(chip, {}).get("model", "")).partition(":")[0]
+
+    def _panel_wires(self) -> dict[str, int]:
+        chip = self._wiring["chip"]["panel"]
+        bus = self._wiring["bus"][chip["bus"]]
+        return {name: bus[name] for name in ("sck", "mosi")} | dict(chip["pins"])
+
+    def _no_picture(self, answer: str, wires: dict[str, int], lines: list[str]) -> Finding:
         """The panel cannot be read: so its wires are exchanged in pairs until somebody sees the picture."""
-        for a, b in (("DC", "RST"), ("CS", "DC"), ("CS", "RST"), ("sck", "mosi")) if wires else ():
-            assert wires
+        for a, b in (("DC", "RST"), ("CS", "DC"), ("CS", "RST"), ("sck", "mosi")):
             if a not in wires or b not in wires:
                 continue
-            self._do("panel", pins=wires | {a: wires[b], b: wires[a]})
+            driver = _DRIVERS[self._model("panel")]
+            self._do("panel", pins=wires | {a: wires[b], b: wires[a]}, madctl=driver.madctl, inverted=driver.inverted)
             self._do("picture", lines=lines)
             self._person.told(t("hw.picture_now"))
             if self._choice("#*") == "#":
@@ -296,17 +430,18 @@ class Hardware:
         yield self._by_question("sound")
 
     def _lights(self) -> Iterator[Finding]:
+        one = "_one" if self._model("leds") == "rgb_led" else ""
         self._do("lights", n=4)
-        self._show("hw.look_green")
+        self._show(f"hw.look_green{one}")
         green = self._choice("#*") == "#"
         self._do("lights", n=-1)
-        self._show("hw.look_red")
+        self._show(f"hw.look_red{one}")
         red = self._choice("#*") == "#"
         self._do("lights", n=0)
         if green and red:
-            yield _ok("lights", "hw.lights_good")
+            yield _ok("lights", f"hw.lights_good{one}")
         else:
-            yield _fault("lights", "hw.lights_colour" if green or red else "hw.lights_bad")
+            yield _fault("lights", f"hw.lights_{'colour' if green or red else 'bad'}{one}")
 
     def _by_question(self, part: str) -> Finding:
         if self._choice("#*") == "#":
@@ -320,10 +455,13 @@ class Hardware:
         tried = self._do("reader")
         if tried["version"]:
             self._reader_works = True
-            yield _ok("reader", "hw.reader_good", version=_version(tried["version"]), link=_LINKS[wanted])
+            if "RSTPD_N" in wires and self._do("hold", pins={"RSTPD_N": wires["RSTPD_N"]})["answers"]:
+                yield _fault("reader", "hw.reader_reset", version=_version(tried["version"]), gpio=wires["RSTPD_N"])
+            else:
+                yield _ok("reader", "hw.reader_good", version=_version(tried["version"]), link=_LINKS[wanted])
             return
         for link, pins, key, fields in self._attempts(wires, wanted):
-            tried = self._do("reader", link=link, pins=pins)
+            tried = self._do("reader", link=link, pins=pins, was=wanted)
             if tried["version"]:
                 self._reader_works = True
                 yield _fault("reader", key, version=_version(tried["version"]), **fields)
@@ -342,7 +480,8 @@ class Hardware:
     ) -> Iterator[tuple[str, dict[str, int], str, dict[str, object]]]:
         """What to try on the same wires, the likeliest first: (link, pins, what it means when that answers)."""
         reset = {"RSTPD_N": wires["RSTPD_N"]} if "RSTPD_N" in wires else {}
-        yield wanted, {**_own(wires, wanted), **reset}, "hw.reader_irq", {"gpio": wires.get("IRQ", "-")}
+        if "IRQ" in wires:
+            yield wanted, {**_own(wires, wanted), **reset}, "hw.reader_irq", {"gpio": wires["IRQ"]}
         # NSS, SCL and RX of the PN532 are one pin, MOSI, SDA and TX another (data sheet, pinning).
         names = {"spi": ("CS", "mosi"), "i2c": ("scl", "sda"), "hsu": ("tx", "rx")}
         first, second = (wires[name] for name in names[wanted])
@@ -413,20 +552,12 @@ class Hardware:
             yield _skipped("supply")
             return
         self._show("hw.both")
-        number = self._console.send("hardware", step="both")
-        deadline = time.monotonic() + _STEP_SECONDS
-        asked: list[int] = []
-        ask_at = time.monotonic() + _ASK_AGAIN
         try:
-            while (seen := self._console.poll(number)) is None:
-                if time.monotonic() > ask_at:
-                    asked.append(self._console.send("hardware", step="parts"))
-                    ask_at = time.monotonic() + _ASK_AGAIN
-                if any(self._has_restarted(other) for other in asked):
-                    raise _Gone(self._reset_by())
-                if time.monotonic() > deadline:
-                    raise _Gone(_fault("supply", "hw.supply_hangs"))
-                time.sleep(0.02)
+            seen = self._watched("both", {})
+        except _Restarted as e:
+            raise _Gone(self._reset_by()) from e
+        except TerminalSilent as e:
+            raise _Gone(_fault("supply", "hw.supply_hangs")) from e
         except Unplugged:
             self._come_back()
             raise _Gone(self._reset_by()) from None
@@ -435,19 +566,15 @@ class Hardware:
         else:
             yield _ok("supply", "hw.supply_good")
 
-    def _has_restarted(self, number: int) -> bool:
-        """Whether request `number` was answered by a terminal that has not been lent: it is another start."""
-        try:
-            self._console.poll(number)
-        except TerminalRefuses as e:
-            return e.error != "error.busy"
-        return False
-
     def _reset_by(self) -> Finding:
         """Why it restarted: MicroPython calls a brown-out a start of the supply, and so it was."""
         cause = self._console.wait_ready(_BACK_SECONDS).get("reset")
         said = any(_BROWNED.search(line) for line in self._console.heard())
         return _fault("supply", "hw.supply_brownout" if said or cause == "power" else "hw.supply_reset", cause=cause)
+
+
+class _Restarted(Exception):
+    """The terminal is no longer the start that was asked."""
 
 
 class _Gone(Exception):
@@ -457,7 +584,8 @@ class _Gone(Exception):
         self.finding = finding
 
 
-_PICTURES = {"2": "mirrored", "3": "turned", "4": "negative", "5": "bgr", "6": "shifted"}
+_PICTURE_LINES = ("hw.picture_1", "hw.picture_2", "hw.picture_3")
+_PICTURES = {"8": "dark", "2": "mirrored", "3": "turned", "4": "negative", "5": "bgr", "6": "shifted"}
 
 
 def _own(wires: dict[str, int], link: str) -> dict[str, int]:

@@ -38,6 +38,16 @@ texts.add(
             "接在串口转换芯片的 USB 口（也能用，烧录较慢）",
             "plugged into the socket of the USB-to-UART bridge (works; flashing is slower)",
         ),
+        "hw.usb_only": ("经串口转换芯片连接", "plugged in by its USB-to-UART bridge"),
+        "hw.restarted": (
+            "检查到这里时终端重启了（{cause}）|换一根线、一个 USB 口再做一次；若仍发生，换板",
+            "it restarted in the middle of this ({cause})|take another cable and socket and try again; else change the "
+            "board",
+        ),
+        "hw.cap_clear": ("删除", "Delete"),
+        "hw.cap_menu": ("菜单", "Menu"),
+        "hw.cap_cancel": ("取消", "Cancel"),
+        "hw.cap_ok": ("确认", "OK"),
         "hw.keys_off": ("手离开键盘", "Hands off the keys"),
         "hw.press": (
             "请按 {key}\n第 {n}/16 个|（没有反应就按回车）",
@@ -119,12 +129,48 @@ texts.add(
             "按 {key} 键，终端看到的是 {seen}|检查该键的接线",
             "key {key} arrives as {seen}|look at its wires",
         ),
+        "hw.touch_good": ("16 个触摸键都对", "all 16 keys on the glass"),
+        "hw.touch_dead": (
+            "触摸屏没有反应|触摸芯片和屏幕在同一块板上：换板",
+            "touching the glass does nothing|the touch chip is on the panel's own board: change that",
+        ),
+        "hw.touch_off": (
+            "这些触摸键不准：{keys}|重新校准：断电，手指按住屏幕再上电，依次点三个十字",
+            "these keys on the glass are missed: {keys}|calibrate it: switch off, keep a finger on the glass while "
+            "switching on, and touch the three crosses",
+        ),
         "hw.red": ("红 RED", "RED"),
         "hw.green": ("绿 GREEN", "GREEN"),
         "hw.blue": ("蓝 BLUE", "BLUE"),
         "hw.picture_1": ("1 正常 2 左右反 3 倒置", "1 right 2 mirror 3 turned"),
         "hw.picture_2": ("4 反色 5 红蓝互换", "4 negative 5 red is blue"),
         "hw.picture_3": ("6 黑框缺边", "6 frame cut or moved"),
+        "hw.key_1": ("正常", "right"),
+        "hw.key_2": ("左右反", "mirror"),
+        "hw.key_3": ("倒置", "turned"),
+        "hw.key_4": ("反色", "invert"),
+        "hw.key_5": ("红蓝换", "red=blu"),
+        "hw.key_6": ("缺边", "cut"),
+        "hw.mono_1": ("1 正常", "1 right"),
+        "hw.mono_2": ("3 倒置", "3 upside down"),
+        "hw.mono_3": ("6 亮框缺边", "6 frame cut"),
+        "hw.mono_question": (
+            "看屏幕，按键或在此输入：1 正常  3 倒置  6 亮框缺边或移位，或边上有杂点  8 全黑",
+            "Look at the panel, and press or type: 1 right  3 upside down  6 the frame is cut or moved, or there are "
+            "dots at its side  8 dark",
+        ),
+        "hw.mono_turned": (
+            "画面倒置|把屏幕转 180 度安装",
+            "the picture is upside down|mount the panel the other way up",
+        ),
+        "hw.mono_shifted": (
+            "画面移位|控制器多半是 SH1106（132 列），不是 SSD1306：换屏",
+            "the picture is shifted|its controller is an SH1106 (132 columns), not an SSD1306: change the panel",
+        ),
+        "hw.mono_dark": (
+            "屏幕全黑，但有应答|屏幕坏了：换屏",
+            "the panel answers, but is dark|its glass or its charge pump is broken: change the panel",
+        ),
         "hw.picture_question": (
             "看屏幕，按键或在此输入：1 正常  2 左右镜像  3 倒置  4 反色（底是黑的）  5 红蓝互换  6 黑框缺边或移位  "
             "7 有背光但没有画面  8 全黑",
@@ -138,25 +184,25 @@ texts.add(
         ),
         "hw.picture_good": ("画面正常", "the picture is right"),
         "hw.picture_mirrored": (
-            "画面左右镜像|board.py 里 ST7789(…) 加 madctl={madctl}（另一批屏）",
-            "the picture is mirrored|give ST7789(…) in board.py madctl={madctl}: the panel is of another lot",
+            "画面左右镜像|board.py 里 {driver}(…) 加 madctl={madctl}（另一批屏）",
+            "the picture is mirrored|give {driver}(…) in board.py madctl={madctl}: the panel is of another lot",
         ),
         "hw.picture_turned": (
-            "画面倒置|把屏幕转 180 度安装，或 board.py 里 ST7789(…) 加 madctl={madctl}",
-            "the picture is upside down|mount the panel the other way up, or give ST7789(…) in board.py "
+            "画面倒置|把屏幕转 180 度安装，或 board.py 里 {driver}(…) 加 madctl={madctl}",
+            "the picture is upside down|mount the panel the other way up, or give {driver}(…) in board.py "
             "madctl={madctl}",
         ),
         "hw.picture_negative": (
-            "画面反色|board.py 里 ST7789(…) 加 init=ILI9341_INIT（不反色的初始化表）",
-            "the colours are negative|give ST7789(…) in board.py init=ILI9341_INIT, the table without inversion",
+            "画面反色|board.py 里 {driver}(…) 加 init={init}（另一种初始化表）",
+            "the colours are negative|give {driver}(…) in board.py init={init}, the other table",
         ),
         "hw.picture_bgr": (
-            "红蓝互换|board.py 里 ST7789(…) 加 madctl={madctl}",
-            "red and blue are exchanged|give ST7789(…) in board.py madctl={madctl}",
+            "红蓝互换|board.py 里 {driver}(…) 加 madctl={madctl}",
+            "red and blue are exchanged|give {driver}(…) in board.py madctl={madctl}",
         ),
         "hw.picture_shifted": (
-            "画面移位|数出缺的行列数，board.py 里 ST7789(…) 加 x0= 和 y0=",
-            "the picture is shifted|count the columns and rows that are missing, and give ST7789(…) in board.py x0= "
+            "画面移位|数出缺的行列数，board.py 里 {driver}(…) 加 x0= 和 y0=",
+            "the picture is shifted|count the columns and rows that are missing, and give {driver}(…) in board.py x0= "
             "and y0=",
         ),
         "hw.panel_swapped": (
@@ -174,16 +220,43 @@ texts.add(
             "the panel is dark|look at its BLK (backlight), VCC and GND wires, then at all others",
         ),
         "hw.no_answer_given": ("没有人回答|再做一次并回答", "nobody answered|do it again, and answer"),
+        "hw.answer_here": (
+            "键盘还不对，下面的问题请在电脑上回答",
+            "the keys are not right yet: answer what follows at the laptop",
+        ),
         "hw.answer_one": ("请回答其中之一：{accepted}", "please answer one of: {accepted}"),
-        "hw.listen": ("听到声音了吗\n# 是    * 否|（回车 / n）", "Do you hear it?\n# yes    * no| (Enter / n)"),
+        "hw.listen": (
+            "听到声音了吗\n{yes} 是    {no} 否|（回车 / n）",
+            "Heard a tone?\n{yes} yes    {no} no| (Enter / n)",
+        ),
         "hw.sound_good": ("能听到", "heard"),
         "hw.sound_bad": (
             "没有声音|检查蜂鸣器的三极管和 SIGNAL 线；须用无源蜂鸣器",
             "no sound|look at its transistor and its SIGNAL wire; it must be a passive buzzer",
         ),
-        "hw.look_green": ("四个灯都绿吗\n# 是    * 否|（回车 / n）", "Four green lights?\n# yes    * no| (Enter / n)"),
-        "hw.look_red": ("四个灯都红吗\n# 是    * 否|（回车 / n）", "Four red lights?\n# yes    * no| (Enter / n)"),
+        "hw.look_green": (
+            "四个灯都绿吗\n{yes} 是    {no} 否|（回车 / n）",
+            "4 green lights?\n{yes} yes    {no} no| (Enter / n)",
+        ),
+        "hw.look_green_one": (
+            "灯是绿的吗\n{yes} 是    {no} 否|（回车 / n）",
+            "Is it green?\n{yes} yes    {no} no| (Enter / n)",
+        ),
+        "hw.look_red": (
+            "四个灯都红吗\n{yes} 是    {no} 否|（回车 / n）",
+            "4 red lights?\n{yes} yes    {no} no| (Enter / n)",
+        ),
+        "hw.look_red_one": (
+            "灯是红的吗\n{yes} 是    {no} 否|（回车 / n）",
+            "Is it red?\n{yes} yes    {no} no| (Enter / n)",
+        ),
         "hw.lights_good": ("四个灯，绿和红", "four lights, green and red"),
+        "hw.lights_good_one": ("绿和红都亮", "the light, green and red"),
+        "hw.lights_colour_one": (
+            "灯只有一种颜色对|三色灯的一路坏了或接错：检查 R、G 两路",
+            "only one of the light's colours is right|look at its R and G: one is broken, or they are swapped",
+        ),
+        "hw.lights_bad_one": ("灯不亮|检查三色灯的 R、G 两路", "the light stays dark|look at its R and G"),
         "hw.lights_colour": (
             "只有一种颜色对|灯不是 WS2812B（颜色顺序不同）；换灯",
             "only one of the colours is right|the lights are not WS2812B (another order of colours): change them",
@@ -204,6 +277,10 @@ texts.add(
             "the switches of PN532 {version} say {set} (1 {set_one}, 2 {set_two}), {link} is wanted (1 {one}, 2 {two})|"
             "switch the supply off, set switch 1 {one} and switch 2 {two}, and switch it on again",
         ),
+        "hw.reader_reset": (
+            "PN532 {version} 的复位线没有作用|检查 RSTPDN 接到 GPIO {gpio}",
+            "the reset of PN532 {version} does nothing|RSTPDN belongs to GPIO {gpio}",
+        ),
         "hw.reader_swapped": (
             "PN532 {version} 的 {a} 和 {b} 接反了|对调：{a} 接 GPIO {gpio_a}，{b} 接 GPIO {gpio_b}",
             "{a} and {b} of PN532 {version} are swapped|{a} belongs to GPIO {gpio_a}, {b} to GPIO {gpio_b}",
@@ -220,7 +297,7 @@ texts.add(
         ),
         "hw.reader_first": ("读卡器没有应答，未查", "the reader does not answer: not tried"),
         "hw.tap": (
-            "请把卡放上\n放在读卡器上|（没有反应就按回车）",
+            "请放卡\n放在读卡器上|（没有反应就按回车）",
             "Hold a card\nto the reader| (Enter if nothing happens)",
         ),
         "hw.card_good": ("读到支付卡", "a payment card was read"),
@@ -250,7 +327,7 @@ texts.add(
             "no network was found|look at the antenna (a module with a socket needs one); there must be one at 2.4 "
             "GHz nearby",
         ),
-        "hw.both": ("正在测试供电\n读卡器加无线", "Testing supply\nreader and Wi-Fi"),
+        "hw.both": ("正在测试供电\n读卡器加无线", "Testing supply\nreader+Wi-Fi"),
         "hw.supply_good": ("读卡器和无线同时工作正常", "reader and Wi-Fi work at the same time"),
         "hw.supply_brownout": (
             "读卡器和无线同时工作时掉电重启|供电不足：换粗短的 USB 线或 1 A 以上的电源，PN532 旁加 100 µF 以上电容",
@@ -270,6 +347,7 @@ texts.add(
             "无线工作时读卡器停了：{why}|检查读卡器的供电和电容",
             "the reader stopped while Wi-Fi sent: {why}|look at the reader's supply; put 100 µF or more beside it",
         ),
+        "hw.label": ("合格。标签已写入 {files}", "It passes; its label is in {files}"),
         "hw.end_well": ("硬件检查通过", "Hardware is good"),
         "hw.end_faults": ("硬件有故障", "Faults were found"),
     }

@@ -24,8 +24,8 @@ class Matrix(Chip):
     """Rows are driven by the firmware (low = selected), columns need its pull-ups. A key joins one row and one column.
 
     Current takes every path: a column is low when any chain of closed keys leads from it to a row that is low.
-    `stuck`: keys whose contact never opens; `bounces`: keys that chatter for so many
-    microseconds.
+    `stuck`: keys whose contact never opens; `bounces`: keys that chatter for so many microseconds. `turned`: its plug
+    is the wrong way round; contacts conduct both ways, so that its columns do as rows, from the last to the first.
     """
 
     pins = ROWS + COLUMNS
@@ -34,9 +34,12 @@ class Matrix(Chip):
     def __init__(
         self, name: str = "keypad", legend: tuple[tuple[str, ...], ...] = LEGEND, seed: int = 1,
         stuck: Sequence[str] = (), bounces: Mapping[str, int] | None = None,
+        turned: bool = False,
     ):  # fmt: skip
         super().__init__(name)
         self._where = {key: (row, column) for row, keys in enumerate(legend) for column, key in enumerate(keys)}
+        if turned:
+            self._where = {key: (3 - column, 3 - row) for key, (row, column) in self._where.items()}
         self._random = random.Random(seed)
         self._rows = [1] * len(ROWS)
         self._driven: list[int | None] = [None] * len(COLUMNS)
