@@ -276,4 +276,4 @@ def test_a_script_sees_the_firmware_and_the_board_and_nothing_of_the_desk(tmp_pa
         print(time.time() < 100, hasattr(machine, "Pin"))
         """,
     )
-    assert lines == ["['firmware', 'TILL_ESP32S3', '.frozen'] []", "True True"]
+    assert lines == ["['firmware', 'TILL_ESP32S3', 'boards', '.frozen'] []", "True True"]

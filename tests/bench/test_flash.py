@@ -175,7 +175,11 @@ def test_before_everything_new_is_whole_the_old_firmware_stays(tmp_path, wanted)
 
 
 def test_a_full_file_system_is_told_before_anything_is_written(tmp_path, wanted):
-    installed(tmp_path / "state", wanted, {"/till/ui/unifont.bin": b"a little", OTHERS: bytes(400_000)})
+    little = b"a little"
+    sizes = {path: len(data) for path, data in wanted.files.items()} | {"/till/ui/unifont.bin": len(little)}
+    room = free_blocks(sizes, 0, 256, 4096) - 20  # the font takes more than these twenty
+    others = {"/till/ui/unifont.bin": little, OTHERS: bytes(room * 4096)}
+    installed(tmp_path / "state", wanted, others)
     with VirtualBoard(tmp_path / "state") as vb:
         before = read_files(vb.state)
         with pytest.raises(Refused) as e:
