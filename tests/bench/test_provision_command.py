@@ -1,24 +1,30 @@
 """The technician's commands as processes: a person types password, code and Wi-Fi; what comes out and what not."""
 
+import base64
 import contextlib
 import json
 import os
 import pty
 import re
 import select
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from microtill.acquirer import totp
 from microtill.acquirer.process import DEMO_MID, HOST, AcquirerProcess
 from microtill.device.ports import Port, ask
 from microtill.simulator.world import NETWORK, PASSWORD
 from support.provisioning import Laptop, Person, new_board, new_tid, wifi_file
+from support.search import forms, found, vault_contents, vault_secrets
 from support.serial_board import Stream
+from support.worlds import until
 
 TESTS = Path(__file__).parents[1]
+SPARE_PASSWORD = "of-the-network-upstairs"
 
 
 @pytest.fixture(scope="module")
@@ -104,57 +110,107 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_technicians_day(tmp_path, acquirer):
-    """Sign in, look at the work, provision with the Wi-Fi typed, sign out; and nothing secret is left anywhere."""
+    """Sign in, a Wi-Fi file, a code typed at the keypad, the work list with Wi-Fi typed, a batch, sign out.
+
+    What was typed and fetched is nowhere afterwards: in no output, no file of the laptop, no log and no database.
+    """
     account = acquirer.new_operator("technician")
-    tid = new_tid(acquirer)
+    first, second = new_tid(acquirer), new_tid(acquirer)
     laptop = Laptop(tmp_path, acquirer)
-    environment = laptop.environment(**keyring(tmp_path))
+    ring = keyring(tmp_path)
+    environment = laptop.environment(**ring)
     code = acquirer.totp(account)
-    said = b""
+    said: dict[str, bytes] = {}
     with typing(environment, *login(acquirer, tmp_path)) as typist:
         type_in(typist, account.name, account.password, code)
         assert typist.end() == 0, typist.said
         assert f"{account.name} (technician) is signed in until".encode() in typist.said
-        said += typist.said
+        said["login"] = typist.said
     token = json.loads((tmp_path / "keyring.json").read_text())[f"microtill {acquirer.url}"]
+    wifi = wifi_file(tmp_path, (NETWORK, PASSWORD), ("upstairs", SPARE_PASSWORD))
     with new_board(tmp_path, acquirer) as vb:
+        environment["MICROTILL_PORTS"] = ring["MICROTILL_PORTS"] = vb.port
+
+        def run(name: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+            done = laptop.run(*words, **ring)
+            said[name] = (done.stdout + done.stderr).encode()
+            return done
+
+        def refuse(asked: str) -> bool:
+            if asked == "ticket":
+                vb.world.key("CANCEL")
+            return asked != "ticket"
+
         serial = ask(Port(vb.port), 30).serial
-        acquirer.add_work(tid, "install", serial=serial, note="front desk")
-        environment["MICROTILL_PORTS"] = vb.port
-        run = laptop.run("work", **keyring(tmp_path))
-        assert run.returncode == 0, run.stderr
-        assert tid in run.stdout and "front desk" in run.stdout and "grocery" in run.stdout
-        with Person(vb), typing(environment, "provision") as typist:
-            typist.expect("Is this the merchant?")
-            assert b"5411  grocery stores, supermarkets" in typist.said and DEMO_MID.encode() in typist.said
-            typist.type("y")
+        with Person(vb, when=refuse):
+            assert run("refused", "provision", "--tid", first, "--yes", "--wifi-file", wifi).returncode == 6
+        shown = laptop.run("activate", "--tid", first, "--serial", serial, **ring)
+        assert shown.returncode == 0, shown.stderr
+        activation = "".join(re.findall(r"^  (\d{5}) (\d{5})$", shown.stdout, re.M)[0])
+        until(vb.world, "screen.not_provisioned")
+        vb.world.key("MENU", "1")
+        until(vb.world, "screen.activation_code")
+        vb.world.key(*activation, "OK")
+        with Person(vb):
+            vb.bench.wait(lambda: ask(Port(vb.port), 30).tid == first, "the terminal that it becomes", 90)
+        acquirer.add_work(second, "move", serial=serial, note="front desk")
+        done = run("work", "work")
+        assert second in done.stdout and "front desk" in done.stdout and "grocery" in done.stdout
+        with Person(vb), typing(environment, "provision", "--ask-wifi", "--mode", "move") as typist:
             typist.expect("Wi-Fi network: ")
             typist.type(NETWORK)
             typist.expect("(not shown): ")
             typist.type(PASSWORD)
             typist.expect("second network (Enter: none): ")
             typist.type("")
+            typist.expect("Is this the merchant?")
+            assert b"5411  grocery stores, supermarkets" in typist.said and DEMO_MID.encode() in typist.said
+            typist.type("y")
             assert typist.end() == 0, typist.said
-            said += typist.said
-        assert f"{serial} is {tid}".encode() in said
-        status = laptop.run("provision", "--tid", tid, "--yes", "--json", **keyring(tmp_path), MICROTILL_PORTS=vb.port)
-        assert status.returncode == 0, status.stderr
-        assert json.loads(status.stdout)["already"] is True
-    assert laptop.run("work", "--json", **keyring(tmp_path)).stdout.strip() == "[]", "the item is closed"
-    with typing(environment, "logout") as typist:
-        assert typist.end() == 0, typist.said
-    after = laptop.run("work", **keyring(tmp_path))
-    assert (after.returncode, token in (tmp_path / "keyring.json").read_text()) == (6, False)
-    noted = [json.loads(line) for line in (tmp_path / "home" / "provisioning.log").read_text().splitlines()]
-    first = noted[0]
-    assert (first["operator"], first["serial"], first["tid"], first["result"]) == (account.name, serial, tid, "done")
-    assert first["mid"] == "898********0002" and first["recorded"]
-    assert (tmp_path / "home" / "provisioning.log").stat().st_mode & 0o777 == 0o600
-    secrets = [account.password, token, PASSWORD, code, account.totp_uri.partition("secret=")[2].partition("&")[0]]
-    everything = {**files_below(tmp_path / "home"), "typed": said, "json": status.stdout.encode()}
-    for name, content in everything.items():
-        for secret in secrets:
-            assert secret.encode() not in content, name
+            said["provision"] = typist.said
+        assert f"{serial} is {second}".encode() in typist.said
+        assert run("work left", "work", "--json").stdout.strip() == "[]", "the item is closed"
+        (tmp_path / "list.csv").write_text(f"tid,mid,mode,wifi\n{second},{DEMO_MID},renew,wifi.toml\n")
+        with Person(vb):
+            done = run("batch", "batch", tmp_path / "list.csv", "--yes", "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)[0]["version"] == acquirer.terminal(second)["version"] == 2
+        for do in ("status", "logs"):
+            assert run(do, do, "--json").returncode == 0
+        with typing(environment, "logout") as typist:
+            assert typist.end() == 0, typist.said
+            said["logout"] = typist.said
+        after = laptop.run("work", **ring)
+        assert (after.returncode, token in (tmp_path / "keyring.json").read_text()) == (6, False)
+        said["the terminal's line"] = "\n".join(vb.bench.console_lines()).encode()
+        vb.bench.power_cut()
+        held = vault_contents(vb.state, serial)
+    diary = tmp_path / "home" / "provisioning.log"
+    noted = [json.loads(line) for line in diary.read_text("utf-8").splitlines()]
+    assert [(n["operator"], n["serial"], n["tid"], n["result"]) for n in noted] == [
+        (account.name, serial, first, "failed"),
+        (account.name, serial, second, "done"),
+        (account.name, serial, second, "done"),
+    ]
+    assert {n["mid"] for n in noted} == {"898********0002"} and all(n["recorded"] for n in noted)
+    assert diary.stat().st_mode & 0o777 == 0o600
+    seed = totp.secret_of(account.totp_uri)
+    secrets = vault_secrets(held) | {
+        "Wi-Fi password": forms(PASSWORD.encode()),
+        "second Wi-Fi password": forms(SPARE_PASSWORD.encode()),
+        "technician's password": forms(account.password.encode()),
+        "TOTP secret": forms(seed) | {base64.b32encode(seed).rstrip(b"=")},
+        "session": forms(token.encode()),
+        "activation code": {activation.encode(), f"{activation[:5]} {activation[5:]}".encode()},
+    }
+    here = said | files_below(tmp_path / "home") | {"results": (tmp_path / "list.results.csv").read_bytes()}
+    assert found(here, secrets | {"TOTP code": {code.encode()}}) == []
+    theirs = {p.name: p.read_bytes() for p in (*acquirer.home.path.glob("*.db*"), *acquirer.home.path.glob("*.log"))}
+    assert {"acquirer.db", "acquirer.log"} <= theirs.keys()
+    assert found(theirs, secrets) == []
+    # Where they must be, the search finds them.
+    assert found({"shown": shown.stdout.encode()}, secrets) == ["activation code in shown"]
+    assert found({"file": wifi.read_bytes()}, secrets) == ["Wi-Fi password in file", "second Wi-Fi password in file"]
 
 
 def test_wrong_words_and_an_account_that_was_revoked(tmp_path, acquirer):
