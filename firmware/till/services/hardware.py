@@ -245,6 +245,7 @@ class Hardware:
                 try:
                     target = nfc.poll()
                 except CardCollision:
+                    self._listens = False  # it does no more
                     return {"card": None, "several": True}
                 if target is not None:
                     self._listens = False
@@ -263,8 +264,8 @@ class Hardware:
         best = None
         for network in found:
             if best is None or network[3] > best[1]:
-                best = [network[0].decode(), network[3]]
-        return {"networks": len(found), "strongest": best}
+                best = network[0], network[3]
+        return {"networks": len(found), "strongest": [_name(best[0]), best[1]] if best else None}
 
     async def _both(self, request: dict) -> dict:
         """The reader's field and the radio at once: what a weak supply does not stand."""
@@ -281,6 +282,7 @@ class Hardware:
             await nfc.release()
             await nfc.version()
         except CardCollision:
+            self._listens = False
             return {"networks": 0, "why": "cards"}
         except ReaderError as e:
             return {"networks": 0, "why": e.detail}
@@ -301,6 +303,14 @@ class Hardware:
         else:
             leds.show(n)
         return {}
+
+
+def _name(ssid: bytes) -> str:
+    """As text; in hexadecimal where it is none."""
+    try:
+        return text(ssid.decode(), 32, "ssid", 0)
+    except (InvalidValue, UnicodeError):
+        return ssid.hex()
 
 
 def _patience(request) -> int:

@@ -561,7 +561,9 @@ class Hardware:
         except Unplugged:
             self._come_back()
             raise _Gone(self._reset_by()) from None
-        if seen["why"]:
+        if seen["why"] == "cards":
+            yield _fault("supply", "hw.card_several")
+        elif seen["why"]:
             yield _fault("supply", "hw.supply_reader", why=seen["why"])
         else:
             yield _ok("supply", "hw.supply_good")
