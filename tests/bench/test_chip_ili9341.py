@@ -71,6 +71,24 @@ def test_eighteen_bits_are_there_and_twelve_are_not():
     assert "names no pixel format" in panel.seam.violations[0] and "§8.2.33" in panel.seam.violations[0]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "fine"),
+    [
+        ((0xB6, 0x08, 0x82, 0x27, 0x04), True),
+        ((0xB6, 0x08, 0xC2, 0x27, 0x04), False),  # GS: bottom row first
+        ((0xB6, 0x08, 0xA2, 0x27, 0x04), False),  # SS: last column first
+        ((0xF6, 0x01, 0x30, 0x00), True),
+        ((0xF6, 0x09, 0x00, 0x00), False),  # BGR_EOR
+        ((0xF6, 0x01, 0x00, 0x20), False),  # low byte first
+        ((0x37, 0x00, 0x10), False),  # scrolled
+    ],
+)
+def test_what_would_turn_or_recolour_the_picture_is_not_passed_over(parameters, fine):
+    panel = Panel().wake()
+    panel.command(*parameters)
+    assert bool(panel.seam.violations) != fine, panel.seam.violations
+
+
 @pytest.mark.parametrize("number", [0xCB, 0xCF, 0xE8, 0xEA, 0xED, 0xF7])
 def test_what_the_maker_does_not_tell_is_not_to_be_sent(number):
     panel = Panel().wake()

@@ -28,6 +28,14 @@ _PARAMETERS = {
 }  # fmt: skip
 _RAMWR, _RAMWRC = 0x2C, 0x3C
 
+# Settings that would turn, mirror or recolour the picture, and are not modelled: which of their bits, and how those are
+# after a reset.
+_ASSUMED = {
+    0xB0: (b"\x03\x08", b"\x00\x00"),  # RAMCTRL: the RAM is written by this interface, high byte first
+    0xC0: (b"\x7f", b"\x2c"),  # LCMCTRL: what is exclusively ored to MADCTL
+    0xE4: (b"\xff\xff\xff", b"\x27\x00\x10"),  # GATECTRL: 320 rows from the first, in order
+}
+
 # One pixel's bytes to its three channels, each widened to 8 bits by repeating its top bits (§8.8.42: the default LUT).
 _NIBBLE = bytes.maketrans(b"0123456789abcdef", bytes(n * 17 for n in range(16)))
 _SIX = bytes((n >> 2) << 2 | n >> 6 for n in range(256))
@@ -66,6 +74,7 @@ class ST7789(SpiChip):
     pins = ("CS", "DC", "RST", "BLK")
     fastest_hz = 62_500_000  # 16 ns serial write cycle (§7.4.3)
     parameters = _PARAMETERS
+    assumed: Mapping[int, tuple[bytes, bytes]] = _ASSUMED  # by command: bits of its parameters, and their values
     depths: Mapping[int, int] = {3: 12, 5: 16, 6: 18}  # bits a pixel, by COLMOD's lower three bits
     sections: Mapping[str, str] = {
         "pulse": "§7.4.5", "wire": "§8.4", "cycle": "§7.4.3", "memory": "§8.10", "SWRESET": "§9.1.2",
@@ -205,6 +214,9 @@ class ST7789(SpiChip):
 
     def _run(self, command: int, data: bytes) -> None:
         now = self._now()
+        bits, wanted = self.assumed.get(command, (b"", b""))
+        if any((got ^ want) & mask for got, want, mask in zip(data, wanted, bits, strict=False)):
+            self._violation(f"command {command:02X}h with {data.hex(' ')}: what that does is not modelled here")
         if command == 0x01:
             if self._awake and now < self._slept_or_woke + _SLEEP_US:
                 self._violation(f"SWRESET during the sleep out sequence ({self.sections['SWRESET']})")
