@@ -257,11 +257,18 @@ def test_a_byte_changed_in_the_vault_is_said_on_the_panel(tmp_path):
         # Wiped with consent it is a blank unit again; what it sold is lost only by who says so.
         words = "wipe " + status["serial"]
         assert refused(world, "wipe", words=words) == "error.unsettled"
-        number = world.console.send("wipe", words=words + " and lose its sales")
-        until(world, "screen.wipe", "label.unsettled")
+        # Or its keys alone, and the journal stays: it is nobody's, and may be recovered.
+        number = world.console.send("wipe", words=words + " and keep its sales")
+        until(world, "screen.wipe")
         world.key("OK")
         world.console.answer(number)
-        until(world, "screen.not_provisioned", seconds=300)
+        until(world, "screen.not_provisioned")
+        kept = world.console.wait_ready()
+        assert (kept["state"], kept["open_batch"]) == ("blank", True)
+        assert refused(world, "wipe", words=words + " and keep its sales") == "error.invalid_value"
+        assert refused(world, "wipe", words=words) == "error.unsettled"
+        world.console.request("wipe", words=words + " and lose its sales")
+        world.bench.wait(lambda: not world.console.wait_ready()["open_batch"], "the wipe", 60)
         assert world.bench.violations() == []
 
 

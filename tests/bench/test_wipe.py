@@ -161,6 +161,40 @@ def test_a_merchants_terminal_forgets_everything(tmp_path, wanted, acquirer):
         assert vb.bench.violations() == []
 
 
+def test_of_a_terminal_that_was_altered_the_sales_are_kept(tmp_path, wanted, acquirer):
+    state = tmp_path / "state"
+    installed(state, wanted, {})
+    words = "wipe 02005E100009"
+    keep, lose = f"{words} and keep its sales", f"{words} and lose its sales"
+    before, acquirer.tid = acquirer.tid, acquirer.add_terminal("70000001")["tid"]
+    with VirtualBoard(state, acquirer=acquirer, unique_id="02005e100009") as vb:
+        vb.world.provision()
+        acquirer.tid = before
+        vb.world.wait_at_rest()
+        sell(vb.world)
+        vb.bench.power_cut()
+        part = next(p for p in boards.kind(BOARD).partitions if p.label == "nvs")
+        chip = NorFlash((state / "flash.bin").stat().st_size, state / "flash.bin")
+        nvs = Nvs(chip, part.offset, part.size)
+        for (space, key), value in nvs.values.items():
+            if key.startswith("dukpt"):
+                nvs.set(space, key, bytes([value[0] ^ 1]) + value[1:])
+        chip.close()
+        vb.bench.power_on()
+        journal = partition(state, "journal")
+        with pytest.raises(Refused) as e:
+            wipe(Port(vb.port), words)
+        assert e.value.key == "error.wipe_keep" and keep in e.value.next and lose in e.value.next
+        proof = with_person(vb, "OK", keep)
+        assert (proof.kept, proof.state) == (True, "blank")
+        assert {key for key in nvs_values(state) if not key.startswith("settings/")} == set()
+        assert partition(state, "journal") == journal
+        # Nobody's now, it owes what it owed.
+        with pytest.raises(Refused):
+            wipe(Port(vb.port), words)
+        assert wipe(Port(vb.port), lose).left == []
+
+
 def test_the_command_wants_words_and_tells_what_it_found(tmp_path, wanted):
     installed(tmp_path / "state", wanted, {})
     with VirtualBoard(tmp_path / "state", link=tmp_path / "port") as vb:

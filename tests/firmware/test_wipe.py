@@ -150,6 +150,33 @@ def test_a_cut_in_nvs_leaves_everything_or_goes_on():
                     assert Journal(unit.journal_flash).verify() > 300
 
 
+def test_a_vault_is_forgotten_and_the_journal_kept_whenever_the_power_goes():
+    whole = Unit()
+    whole.nvs = FakeNvs(whole.nvs.durable)
+    wipe(whole.nvs, whole.nvs_flash, whole.journal_flash).run(Watchdog(), True)
+    assert sorted(whole.nvs.durable) == ["settings/1"] and not whole.blank()
+    for cut_at in range(whole.nvs.operations):
+        unit = Unit()
+        unit.nvs = FakeNvs(unit.nvs.durable, cut_at)
+        try:
+            wipe(unit.nvs, unit.nvs_flash, unit.journal_flash).run(Watchdog(), True)
+            raise AssertionError("no cut")
+        except NvsCut:
+            for left in unit.nvs.leftovers():
+                unit.nvs = FakeNvs(left)
+                again = wipe(unit.nvs, unit.nvs_flash, unit.journal_flash)
+                if again.begun:
+                    again.run(Watchdog())
+                elif "/root" in left:
+                    assert Vault(unit.nvs, "SIM-1", Rng()).get("device") == SECRET
+                    continue
+                vault = Vault(unit.nvs, "SIM-1", Rng())
+                assert vault.names() == [] and Settings(unit.nvs).get("language") == "en"
+                vault.put("device", b"another")
+                assert Vault(unit.nvs, "SIM-1", Rng()).get("device") == b"another"
+                assert Journal(unit.journal_flash).verify() > 300
+
+
 def test_a_block_that_does_not_come_out_blank_is_said():
     class Stuck(Nor):
         def ioctl(self, operation, argument):

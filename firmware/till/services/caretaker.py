@@ -7,22 +7,27 @@ from till.storage.records import MONEY, RESULT, SETTLED
 class Caretaker:
     """`consent`: asks the person at the keypad; `owner`: the merchant's name, "" while there is none to ask for.
 
-    `journal`: None when it cannot be read.
+    `journal`: None when it cannot be read. `may_keep`: whether the vault may be forgotten and the journal kept.
     """
 
-    def __init__(self, serial: str, owner: str, journal, consent):
+    def __init__(self, serial: str, owner: str, journal, consent, may_keep: bool = False):
         self._serial = serial
         self._owner = owner
         self._journal = journal
         self._consent = consent
+        self._may_keep = may_keep
 
-    async def wipe(self, request: dict) -> None:
+    async def wipe(self, request: dict) -> bool:
         """Whether everything may be erased: the words say so, and at a merchant's terminal the person agrees.
 
-        The words are `wipe SERIAL`, and while sales are unsent or not settled `wipe SERIAL and lose its sales`.
+        The words are `wipe SERIAL`, and while sales are unsent or not settled `wipe SERIAL and lose its sales`. True
+        for `wipe SERIAL and keep its sales`: the vault is to be forgotten, the journal kept.
         """
         words = "wipe " + self._serial
         unsettled = self._journal is not None and self._journal.unsettled
+        if unsettled and self._may_keep and request.get("words") == words + " and keep its sales":
+            await self._ask("screen.wipe", False)
+            return True
         if unsettled and request.get("words") == words:
             raise TillError("say: %s and lose its sales" % words, key="error.unsettled")
         if unsettled:
@@ -30,6 +35,7 @@ class Caretaker:
         if request.get("words") != words:
             raise InvalidValue("say: " + words)
         await self._ask("screen.wipe", unsettled)
+        return False
 
     async def repl(self) -> None:
         """Whether MicroPython's prompt may be given away: at a merchant's terminal the person agrees."""

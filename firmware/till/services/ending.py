@@ -10,7 +10,8 @@ _ANSWER_MS = const(300)  # for the console's answer to leave
 
 
 async def end(how: str, board, screen, over) -> None:
-    """`how`: "restart", "wipe", "prompt" (sets `over`), or "": only what was begun before the power went."""
+    """`how`: "restart", "wipe", "forget" (the vault only), "prompt" (sets `over`), or "": only what was begun before
+    the power went."""
     wipe = Wipe(board.nvs, board.nvs_flash, board.journal_flash)
     if not how and not wipe.begun:
         return
@@ -23,7 +24,7 @@ async def end(how: str, board, screen, over) -> None:
         return
     try:
         if how != "restart":
-            wipe.run(board.watchdog)
+            wipe.run(board.watchdog, how == "forget")
     except BaseException:
         if how:
             board.reset()  # the start tries again, and says it if it fails again

@@ -38,8 +38,8 @@ class FaultService:
         return {"lines": self._log.lines}
 
     async def wipe(self, request: dict) -> dict:
-        await self._caretaker().wipe(request)
-        self._end("wipe")
+        vault_only = await self._caretaker().wipe(request)
+        self._end("forget" if vault_only else "wipe")
         return {}
 
     async def repl(self, request: dict) -> dict:
@@ -49,4 +49,4 @@ class FaultService:
 
     def _caretaker(self) -> Caretaker:
         # Whether there is a merchant cannot be known: ask in any case.
-        return Caretaker(self._serial, "?", self._journal, self._consent)
+        return Caretaker(self._serial, "?", self._journal, self._consent, True)

@@ -4,6 +4,9 @@ Erasing NVS records one by one is not enough: NVS only marks them, and their byt
 
 From the first step on a mark says that a wipe is on, and whatever the power interrupts goes on at the next start: first
 a number in NVS, then, because NVS itself is erased, a mark in the first block of the journal, which goes last.
+
+A vault that does not open any more can be forgotten alone: its records are erased in NVS, and the journal says what is
+owed to whom. That is no wipe: old bytes stay in the flash.
 """
 
 from micropython import const
@@ -11,6 +14,11 @@ from micropython import const
 from till.core.errors import StorageError
 
 _KEY = "/wiping"
+_EVERYTHING = const(1)
+_VAULT = const(2)
+# The root first: without it the rest is nobody's.
+_VAULT_KEYS = ("/root", "/marker.0", "/marker.1")
+_RECORDS = ("device", "pending", "ticket", "dukpt", "trust", "session", "wifi")
 _MARK = b"microtill wipe 1"
 _NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
 _STEP = const(64)
@@ -32,23 +40,23 @@ class Wipe:
         self._journal_flash.readblocks(0, mark, 0)
         if mark == _MARK:
             return True
-        try:
-            return self._nvs.get_i32(_KEY) != 0
-        except OSError as e:
-            if e.errno != _NOT_FOUND:
-                raise StorageError("nvs %s" % e.errno)
-            return False
+        return self._noted() != 0
 
-    def run(self, watchdog) -> None:
+    def run(self, watchdog, vault_only: bool = False) -> None:
         """Erase everything and read it back; StorageError when a block does not come out blank.
 
-        `watchdog.feed()` is called for each block: an erase takes up to 0.4 s.
+        `watchdog.feed()` is called for each block: an erase takes up to 0.4 s. `vault_only`: forget the vault, and keep
+        settings and journal.
         """
         nvs, journal = self._nvs_flash, self._journal_flash
         if not self._marked():
+            vault_only = vault_only or self._noted() == _VAULT
             try:
-                self._nvs.set_i32(_KEY, 1)
+                self._nvs.set_i32(_KEY, _VAULT if vault_only else _EVERYTHING)
                 self._nvs.commit()
+                if vault_only:
+                    self._forget_vault()
+                    return
             except OSError as e:
                 raise StorageError("nvs %s" % e.errno)
             journal.ioctl(6, 0)
@@ -62,6 +70,32 @@ class Wipe:
         for block in range(journal.ioctl(4, 0) - 1, -1, -1):
             watchdog.feed()
             _erase(journal, block)
+
+    def _noted(self) -> int:
+        """What NVS says was begun, 0 for nothing."""
+        try:
+            return self._nvs.get_i32(_KEY)
+        except OSError as e:
+            if e.errno != _NOT_FOUND:
+                raise StorageError("nvs %s" % e.errno)
+            return 0
+
+    def _forget_vault(self) -> None:
+        for key in _VAULT_KEYS:
+            self._forget(key)
+        for name in _RECORDS:
+            self._forget(name + ".0")
+            self._forget(name + ".1")
+        self._nvs.commit()
+        self._forget(_KEY)
+        self._nvs.commit()
+
+    def _forget(self, key: str) -> None:
+        try:
+            self._nvs.erase_key(key)
+        except OSError as e:
+            if e.errno != _NOT_FOUND:
+                raise
 
     def _marked(self) -> bool:
         mark = bytearray(len(_MARK))

@@ -31,6 +31,8 @@ def wipe(
             watch.over(t("flash.ok"))
         if dry_run:
             said = t("wipe.would", serial=proof.serial, state=proof.state or "?", words=proof.words)
+        elif proof.kept:
+            said = t("wipe.kept", state=proof.state)
         else:
             said = t("wipe.done", **{name: getattr(proof, name) for name in _COUNTS})
         out.say(f"{chosen.path}: {said}")

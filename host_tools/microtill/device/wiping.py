@@ -62,6 +62,19 @@ add(
             "the terminal has sales that are unsent or not settled ({what}), and a wipe loses them|settle at the "
             'terminal first; to wipe it all the same, add --words "{words}"',
         ),
+        "wipe.kept": (
+            "密钥已清除，流水保留，状态 {state}；接着用 microtill provision --mode recover 恢复绑定，"
+            "未决交易随后自动冲正",
+            "its keys are forgotten, its sales kept; it is {state} now: bind it again by microtill provision --mode "
+            "recover, and what is open is reversed",
+        ),
+        "error.wipe_keep": (
+            '终端启动不了，仍有未上送或未结算的交易（{what}）|加 --words "{keep}" 清除密钥、保留流水，'
+            '再用 provision --mode recover 恢复绑定；若确实要全部清除，加 --words "{words}"',
+            "the terminal cannot start, and has sales that are unsent or not settled ({what})|add --words "
+            '"{keep}" to forget its keys and keep its journal, then provision it with --mode recover; to lose them '
+            'all the same, add --words "{words}"',
+        ),
         "error.not_wiped": (
             "清除后仍有内容：{detail}|再清除一次；若重复出现，销毁该模块的闪存",
             "something is left after the wipe: {detail}|wipe it again; if it happens again, destroy the module's flash",
@@ -90,12 +103,18 @@ class Proof:
     journal_blank: int = 0
     fresh: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    kept: bool = False
     dry_run: bool = False
 
 
 def needed_words(serial: str, owes: bool) -> str:
     """What must be said to wipe the unit; the terminal checks them too."""
     return f"wipe {serial}" + (" and lose its sales" if owes else "")
+
+
+def keeping_words(serial: str) -> str:
+    """What makes a terminal that cannot start forget its vault, and keep its journal for a ticket of mode recover."""
+    return f"wipe {serial} and keep its sales"
 
 
 def wipe(port: Port, words: str | None, watch: Watch | None = None, *, dry_run: bool = False) -> Proof:
@@ -115,6 +134,9 @@ def wipe(port: Port, words: str | None, watch: Watch | None = None, *, dry_run: 
             return proof
         _ask_terminal(line, unit, proof, watch)
         line = _until_blank(port, line)
+        if proof.kept:
+            proof.state = probe(line, STARTING_SECONDS).state
+            return proof
         watch.stage("wipe.proving")
         unit = probe(line, STARTING_SECONDS)
         give_prompt(line, unit, watch)
@@ -155,6 +177,12 @@ def _check(unit: Unit, words: str | None, proof: Proof) -> None:
     proof.words, proof.by = needed, "terminal"
     if words == needed or proof.dry_run:
         return
+    keep = keeping_words(unit.serial)
+    if owes and unit.state == "fault" and words == keep:
+        proof.words, proof.kept = keep, True
+        return
+    if owes and unit.state == "fault":
+        raise Refused("error.wipe_keep", what=owes, words=needed, keep=keep)
     if owes and words in (None, needed_words(unit.serial, False)):
         raise Refused("error.wipe_unsettled", what=owes, words=needed)
     raise UsageError("error.wipe_words", words=needed)
