@@ -39,7 +39,7 @@ def _rc(rc):
     return draw
 
 
-def _ticket(s):
+def _ticket(s, first=0):
     t = s.text
     s.confirm(
         t("screen.ticket"),
@@ -52,6 +52,7 @@ def _ticket(s):
             (t("label.serial"), "0002"),
             (t("label.tid"), "T0001234"),
         ),
+        first,
     )
 
 
@@ -100,6 +101,48 @@ def _menu(title, keys, selected):
     return lambda s: s.menu(s.text(title), [s.text("menu." + key) for key in keys], selected)
 
 
+# What the laptop of `doctor --hardware` has the terminal show: its words, see tests/host/test_hardware_words.py.
+_PICTURE = {
+    "zh": ("红 RED", "绿 GREEN", "蓝 BLUE", "1 正常 2 左右反 3 倒置", "4 反色 5 红蓝互换", "6 黑框缺边"),
+    "en": ("RED", "GREEN", "BLUE", "1 right 2 mirror 3 turned", "4 negative 5 red is blue", "6 frame cut or moved"),
+}
+_ANSWERS = {
+    "zh": ("正常", "左右反", "倒置", "反色", "红蓝换", "缺边"),
+    "en": ("right", "mirror", "turned", "invert", "red=blu", "cut"),
+}
+_MONO_ANSWERS = {"zh": ("1 正常", "3 倒置", "6 亮框缺边"), "en": ("1 right", "3 upside down", "6 frame cut")}
+_PRESS = {"zh": ("请按 {}", "第 8/16 个"), "en": ("Press {}", "8 of 16")}
+_GREEN = {"zh": ("四个灯都绿吗", "{} 是    {} 否"), "en": ("4 green lights?", "{} yes    {} no")}
+_GREEN_ONE = {"zh": "灯是绿的吗", "en": "Is it green?"}
+
+
+def _test_picture(s):
+    from till.services import hardware
+
+    words, language = s._layout.words, s.language
+    lines = _PICTURE[language]
+    if words:
+        lines = lines[:3] + (_ANSWERS if words == "touch" else _MONO_ANSWERS)[language]
+    draw = hardware._mono if words == "mono" else hardware._colours
+    s.picture(lambda canvas: draw(canvas._display, canvas, lines))
+
+
+def _press_a_key(s):
+    title, line = _PRESS[s.language]
+    drawn = s._layout.words == "touch"
+    s.message("info", title.format("↓" if drawn else "B"), (line,), "footer.both" if drawn else None)
+
+
+def _green_lights(s):
+    title, line = _GREEN[s.language]
+    keys = "#", "*"
+    drawn = s._layout.words == "touch"
+    if drawn:
+        title = _GREEN_ONE[s.language]
+        keys = s.text("footer.ok"), s.text("footer.cancel")
+    s.message("info", title, (line.format(*keys),), "footer.both" if drawn else None)
+
+
 SCREENS = (
     ("idle", _idle),
     ("idle_offline", _idle_offline),
@@ -146,6 +189,7 @@ SCREENS = (
     ("answer", _error("error.answer", "reason.signature")),
     ("internal", _error("error.internal")),
     ("ticket", _ticket),
+    ("ticket_end", lambda s: _ticket(s, 5)),
     ("trust", _trust),
     ("totals", _totals),
     ("menu", _menu("screen.menu", _MAIN, 0)),
@@ -160,4 +204,7 @@ SCREENS = (
         "wifi_password",
         lambda s: s.entry("screen.wifi_password", "S3cr3t-passw0rd_for the Wi-Fi", "HAIHE-POS", False, "abc"),
     ),
+    ("hardware_picture", _test_picture),
+    ("hardware_key", _press_a_key),
+    ("hardware_lights", _green_lights),
 )
