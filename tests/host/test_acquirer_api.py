@@ -68,8 +68,13 @@ PATHS = {
     ("POST", "/v1/work/999999/cancel"): "administrator",
     ("POST", "/v1/outcomes"): "technician administrator",
     ("GET", "/v1/outcomes"): "administrator auditor",
+    ("GET", "/v1/merchants"): "administrator auditor",
+    ("POST", "/v1/merchants"): "administrator",
+    ("POST", "/v1/merchants/999999999999999/suspend"): "administrator",
+    ("POST", "/v1/merchants/999999999999999/resume"): "administrator",
     ("GET", f"/v1/merchants/{DEMO_MID}"): "technician administrator auditor",
     ("GET", "/v1/terminals"): "administrator auditor",
+    ("POST", "/v1/terminals"): "administrator",
     ("GET", "/v1/terminals/10000001"): "technician administrator auditor",
     ("POST", "/v1/terminals/NOSUCH00/suspend"): "administrator",
     ("POST", "/v1/terminals/NOSUCH00/resume"): "administrator",
@@ -85,6 +90,7 @@ PATHS = {
     ("POST", "/v1/operators/nobody/reset"): "administrator",
     ("POST", "/v1/operators/nobody/revoke-sessions"): "administrator",
     ("GET", "/v1/audit"): "administrator auditor",
+    ("GET", "/v1/audit/check"): "administrator auditor",
 }
 
 
@@ -365,6 +371,35 @@ def test_states_by_http(acquirer, administrator, tid):
     assert administrator.refused("POST", f"/v1/terminals/{tid}/resume") == (409, "terminal_revoked")
     trail = [r for r in acquirer.events() if r["tid"] == tid and r["actor"] == "boss"]
     assert [r["kind"] for r in trail] == ["terminal_suspend", "terminal_resume", "terminal_revoke"]
+
+
+def test_merchants_by_http(acquirer, administrator, technician):
+    shop = {"mid": "898210154110099", "name": "新店", "address": "1 Road"}
+    assert administrator.post("/v1/merchants", shop)["status"] == "active"
+    assert administrator.refused("POST", "/v1/merchants", shop) == (409, "mid_exists")
+    assert administrator.refused("POST", "/v1/merchants", shop | {"mid": "12"}) == (400, "malformed")
+    wanted = {"mid": shop["mid"], "tid": "NEWSHOP1"}
+    assert administrator.post("/v1/terminals", wanted)["status"] == "new"
+    assert administrator.refused("POST", "/v1/terminals", wanted) == (409, "tid_exists")
+    assert administrator.refused("POST", "/v1/terminals", wanted | {"mid": "9" * 15}) == (404, "mid_unknown")
+    (listed,) = [m for m in administrator.get("/v1/merchants")["merchants"] if m["mid"] == shop["mid"]]
+    assert (listed["name"], listed["terminals"]) == ("新店", 1)
+    assert administrator.post(f"/v1/merchants/{shop['mid']}/suspend")["status"] == "suspended"
+    body = {"keyreq": unit(acquirer).key_request(), "tid": "NEWSHOP1"}
+    assert technician.refused("POST", "/v1/tickets", body) == (409, "merchant_suspended")
+    assert administrator.post(f"/v1/merchants/{shop['mid']}/resume")["status"] == "active"
+    trail = [r["kind"] for r in acquirer.events() if r["mid"] == shop["mid"] and r["actor"] == "boss"]
+    assert trail == ["merchant_added", "terminal_added", "merchant_suspend", "merchant_resume"]
+
+
+def test_the_audit_log_is_checked_by_http(administrator):
+    first = administrator.get("/v1/audit/check")
+    assert (first["broken"], first["why"]) == (None, "") and first["n"] > 0
+    head = f"{first['n']}:{first['chain']}"
+    assert administrator.get(f"/v1/audit/check?since={head}")["broken"] is None
+    other = f"{first['n']}:{'0' * 64}"
+    assert administrator.get(f"/v1/audit/check?since={other}")["broken"] == first["n"]
+    assert administrator.refused("GET", "/v1/audit/check?since=1") == (400, "malformed")
 
 
 def test_operators_by_http(acquirer, administrator):

@@ -33,6 +33,7 @@ _PAGE = 100
 _PAGE_MAX = 1000
 
 _TID, _MID = r"[0-9A-Z]{8}", r"[0-9]{15}"
+_HEAD = r"[0-9]{1,16}:[0-9a-f]{64}"  # of the audit log, as a check tells it
 _CLIENT = printable(0, 80)
 _TOKEN = text(r"[A-Za-z0-9_.-]{0,8000}")
 _NOTE = printable(0, 120)
@@ -102,8 +103,15 @@ class Api:
             Endpoint("POST", "/v1/work/{id}/cancel", _ACT, self._cancel_work, status=204),
             Endpoint("POST", "/v1/outcomes", _FIELD, self._report, _OUTCOME, status=201),
             Endpoint("GET", "/v1/outcomes", _READ, self._outcomes, query=numbered | tid),
+            Endpoint("GET", "/v1/merchants", _READ, lambda c: {"merchants": self._admin(c).merchants()}),
+            Endpoint("POST", "/v1/merchants", _ACT, self._add_merchant, _MERCHANT, status=201),
+            *(
+                Endpoint("POST", f"/v1/merchants/{{mid}}/{act}", _ACT, self._set_merchant(act))
+                for act in ("suspend", "resume")
+            ),
             Endpoint("GET", "/v1/merchants/{mid}", _ALL, lambda c: self._admin(c).merchant(c.path["mid"])),
             Endpoint("GET", "/v1/terminals", _READ, self._terminals, query=page | {"after": text(_TID)}),
+            Endpoint("POST", "/v1/terminals", _ACT, self._add_terminal, _TERMINAL, status=201),
             Endpoint("GET", "/v1/terminals/{tid}", _ALL, lambda c: self._admin(c).terminal(c.path["tid"])),
             *(
                 Endpoint("POST", f"/v1/terminals/{{tid}}/{act}", _ACT, self._set_terminal(act))
@@ -119,6 +127,7 @@ class Api:
             Endpoint("POST", "/v1/operators/{name}/disable", _ACT, self._disable, status=204),
             Endpoint("POST", "/v1/operators/{name}/reset", _ACT, self._reset),
             Endpoint("POST", "/v1/operators/{name}/revoke-sessions", _ACT, self._revoke_sessions),
+            Endpoint("GET", "/v1/audit/check", _READ, self._check_audit, query={"since": text(_HEAD)}),
             Endpoint("GET", "/v1/audit", _READ, self._audit, query=numbered | {"alarms": one_of("0", "1")}),
         ]
 
@@ -224,6 +233,15 @@ class Api:
     def _terminals(self, call: Call) -> dict[str, Any]:
         return {"terminals": self._admin(call).terminals(call.query.get("after", ""), call.query.get("limit", _PAGE))}
 
+    def _add_merchant(self, call: Call) -> dict[str, Any]:
+        return self._admin(call).add_merchant(**call.body)
+
+    def _set_merchant(self, act: str) -> Handler:
+        return lambda call: self._admin(call).set_merchant(call.path["mid"], act)
+
+    def _add_terminal(self, call: Call) -> dict[str, Any]:
+        return self._admin(call).add_terminal(call.body["mid"], call.body["tid"])
+
     def _set_terminal(self, act: str) -> Handler:
         return lambda call: self._admin(call).set_terminal(call.path["tid"], act)
 
@@ -262,6 +280,10 @@ class Api:
             )
         }
 
+    def _check_audit(self, call: Call) -> dict[str, Any]:
+        n, _, chain = call.query.get("since", "").partition(":")
+        return vars(self._admin(call).verify_audit((int(n), chain) if chain else None))
+
 
 # -- forms -------------------------------------------------------------------------------------------------------------
 
@@ -281,6 +303,10 @@ _OUTCOME = record(
     {"detail": _NOTE, "client": _CLIENT},
 )
 _OPERATOR = record({"name": _NAME, "role": one_of(*ROLES)})
+_MERCHANT = record(
+    {"mid": text(_MID), "name": printable(1, 40)}, {"address": printable(0, 80), "phone": printable(0, 24)}
+)
+_TERMINAL = record({"mid": text(_MID), "tid": text(_TID)})
 _REASON = record({"note": printable(1, 120)})
 
 
