@@ -8,7 +8,7 @@ from microtill.bench import wiring
 from microtill.bench.client import Bench
 from microtill.device import texts
 from microtill.device.console import Console, ConsoleError, TerminalRefuses
-from microtill.device.hardware import PARTS, Hardware
+from microtill.device.hardware import PARTS, Hardware, from_boot
 from microtill.paths import BOARDS
 from microtill.simulator.texts import texts as shown
 from PIL import Image, ImageChops
@@ -151,6 +151,16 @@ def test_faults_of_other_boards_are_named(tmp_path, pictures, board, fault, part
     assert said in hardware.findings[0].text
     if part == "panel":
         assert "ILI9341(…) in board.py init=ST7789_INIT" in hardware.findings[0].next
+
+
+def test_a_terminal_that_cannot_start_without_its_panel_says_why(tmp_path):
+    board = BOARDS / "TILL_ESP32" / "wiring.toml"
+    file = wiring.miswired(board, tmp_path / "wiring.toml", ["panel-data-swapped"])
+    with Bench("TILL_ESP32", wiring=file) as bench:
+        bench.wait_exit()
+        finding = from_boot(bench.console_lines())
+    assert finding and (finding.check, finding.exit_code) == ("hw_panel", 5)
+    assert "SCL and SDA are exchanged" in finding.next
 
 
 def test_the_console_wants_a_beginning_and_known_steps():

@@ -3,6 +3,7 @@
 import pytest
 from microtill.bench import miswiring, wiring
 from microtill.bench.chips.matrix import LEGEND
+from microtill.device.hardware import from_boot
 from microtill.device.keys import CAPS, Press, diagnose
 from microtill.paths import BOARDS
 from support.seam import ManualSeam
@@ -77,8 +78,19 @@ def test_worn_contacts_are_told_from_good_ones(tmp_path):
     assert 20 < fields["ms"] <= 61
 
 
+def test_a_boot_loader_that_finds_too_small_a_flash_is_read():
+    said = (
+        "E (58) spi_flash: Detected size(4096k) smaller than the size in the binary image header(8192k). Probe failed."
+    )
+    finding = from_boot(["ESP-ROM:esp32s3-20210327", said])
+    assert finding and finding.check == "hw_module"
+    assert "4 MB" in finding.text
+    assert "8 MB" in finding.text
+    assert from_boot(["ESP-ROM:esp32s3-20210327", "Traceback (most recent call last):", "OSError: 19"]) is None
+
+
 def test_every_fault_makes_a_board_and_one_that_is_not_known_is_refused(tmp_path):
-    other = {"panel-inverted": "TILL_CYD"}
+    other = {"panel-inverted": "TILL_CYD", "panel-data-swapped": "TILL_ESP32"}
     for name in miswiring.FAULTS:
         board = BOARDS / other.get(name, "TILL_ESP32S3") / "wiring.toml"
         wiring.load(wiring.miswired(board, tmp_path / f"{name}.toml", [name]))

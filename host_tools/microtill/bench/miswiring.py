@@ -89,6 +89,7 @@ FAULTS: dict[str, Fault] = {
     "reader-irq-open": _pins("nfc", IRQ=None),
     "reader-reset-open": _pins("nfc", RSTPD_N=None),
     "panel-dc-rst": _pins("panel", DC="RST", RST="DC"),
+    "panel-data-swapped": _swap_data("panel", "scl", "sda"),
     "panel-mirrored": _glass(mirrored="x"),
     "panel-upside-down": _glass(mirrored="xy"),
     "panel-not-inverted": _glass(inverted=False),
@@ -100,4 +101,4 @@ FAULTS: dict[str, Fault] = {
     "weak-supply": _module(weak_supply=True),
 }
 """By name. They are for the TILL_ESP32S3 board; those of the keypad fit every matrix, the reader's switches every
-board, and `panel-inverted` is another lot of the TILL_CYD."""
+board; `panel-inverted` is another lot of the TILL_CYD, `panel-data-swapped` for a panel on I2C."""

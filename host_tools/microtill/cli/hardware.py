@@ -81,11 +81,12 @@ def check_hardware(out: common.Output, port: Port, parts: Sequence[str] = PARTS,
         try:
             unit = probe(lines[0], STARTING_SECONDS)
         except NoAnswer:
-            found = from_boot(console.heard())
+            found = from_boot(lines[0].lines())
             if found is None:
                 raise
             tell(found)
             _result(out, port, [found], None)
+            _steps(out, [found])
             raise typer.Exit(VerificationFailed.exit_code) from None
         hardware = Hardware(console, Keyboard(out), tell, port.vid, opened)
         hardware.run(parts)
@@ -97,10 +98,14 @@ def check_hardware(out: common.Output, port: Port, parts: Sequence[str] = PARTS,
     if not faults and tuple(parts) == PARTS:
         files = _write_label(unit, label_into)
     _result(out, port, hardware.findings, files)
-    for n, finding in enumerate(faults, 1):
-        out.say(f"{n}. {finding.name}: {finding.next}")
+    _steps(out, faults)
     if faults:
         raise typer.Exit(VerificationFailed.exit_code)
+
+
+def _steps(out: common.Output, faults: Sequence[Finding]) -> None:
+    for n, finding in enumerate(faults, 1):
+        out.say(f"{n}. {finding.name}: {finding.next}")
 
 
 def _write_label(unit: Unit, into: Path) -> list[Path]:

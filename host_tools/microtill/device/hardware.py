@@ -18,6 +18,7 @@ from microtill.device import keys, texts
 from microtill.device.console import Console, TerminalRefuses, TerminalSilent
 from microtill.device.doctor import Finding, Level
 from microtill.device.errors import DeviceError, Refused, Unplugged, UsageError, VerificationFailed
+from microtill.device.probe import clean
 from microtill.device.texts import t
 from microtill.paths import BOARDS
 from microtill.release import boards
@@ -66,6 +67,8 @@ _DRIVERS = {
 
 # What the boot loader says of a flash that is smaller than the program was built for.
 _SMALL = re.compile(r"Detected size\((\d+)k\) smaller than the size in the binary image header\((\d+)k\)")
+# How it fails on a panel that is asked for an acknowledgement.
+_PANEL_TRACE = re.compile(r'^  File ".*ssd1306')
 _BROWNED = re.compile(r"Brownout detector|BROWNOUT_RST")
 
 
@@ -94,6 +97,9 @@ def from_boot(lines: Sequence[str]) -> Finding | None:
         if small := _SMALL.search(line):
             there, wanted = (f"{int(n) // 1024} MB" for n in small.groups())
             return _fault("module", "hw.flash_small", there=there, wanted=wanted)
+    for at, line in enumerate(lines):
+        if _PANEL_TRACE.search(line) and any(later.startswith("OSError") for later in lines[at + 1 : at + 6]):
+            return _fault("panel", "hw.panel_silent")
     return None
 
 
@@ -545,7 +551,7 @@ class Hardware:
         name, dbm = seen["strongest"]
         key = "hw.wifi_weak" if dbm < _WEAK_DBM else "hw.wifi_good"
         level: Level = "note" if dbm < _WEAK_DBM else "ok"
-        yield _finding("wifi", level, key, count=seen["networks"], name=name, dbm=dbm)
+        yield _finding("wifi", level, key, count=seen["networks"], name=clean(name), dbm=dbm)
 
     def _supply(self) -> Iterator[Finding]:
         if not self._reader_works:

@@ -219,6 +219,11 @@ texts.add(
             "屏幕全黑|检查屏幕的 BLK（背光）、VCC 和 GND，然后是其余各线",
             "the panel is dark|look at its BLK (backlight), VCC and GND wires, then at all others",
         ),
+        "hw.panel_silent": (
+            "屏幕没有应答，终端因此不能启动|检查屏幕的 VCC、GND，SCL 和 SDA 是否接反；地址须为 0x3C",
+            "the panel does not answer, and so the terminal cannot start|look at its supply, and whether SCL and SDA "
+            "are exchanged; its address must be 0x3C",
+        ),
         "hw.no_answer_given": ("没有人回答|再做一次并回答", "nobody answered|do it again, and answer"),
         "hw.answer_here": (
             "键盘还不对，下面的问题请在电脑上回答",
