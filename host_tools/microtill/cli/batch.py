@@ -82,7 +82,7 @@ def batch(
                 def told(result: Result) -> None:
                     ended(result)
                     if result.row.line in made:
-                        made[result.row.line].over(result.error.what if result.error else t("provision.ok"))
+                        made[result.row.line].over(result.error)
 
                 work = Batch(left, acquirer, plan, watch, told)
                 done = work.run()
@@ -110,7 +110,8 @@ def _confirm(out: common.Output, left: list[Row], skipped: list[Row], yes: bool)
     for row in left:
         cells = (row.line, row.tid, row.merchant, row.mid, row.mid.category or row.mid.mcc, row.unit)
         grid.add_row(*(common.cell(cell) for cell in cells))
-    out.table(grid)
+    if left:
+        out.table(grid)
     if skipped:
         out.say(t("batch.skipped", count=len(skipped)))
     if left and not yes and not asking.agree(t("batch.confirm", count=len(left))):

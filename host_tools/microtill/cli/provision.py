@@ -113,7 +113,7 @@ def _run(
 
         asking_aside = replace(wishes, confirm=confirm, ask_networks=networks if wishes.ask_networks else None)
         outcome, error = provisioning.attempt(PortLink(chosen), acquirer, asking_aside, watch)
-        watch.over(error.what if error else t("provision.ok"))
+        watch.over(error)
     return outcome, error
 
 
@@ -124,6 +124,7 @@ class StepBar:
         self._out = out
         self._bar = bar
         self._name = name
+        self._left = provisioning.STEPS
 
     def stage(self, text: str, **fields: Any) -> None:
         said = t(text, **fields)
@@ -132,11 +133,12 @@ class StepBar:
             self._out.warn(f"{self._name}: {said}")
 
     def step(self, amount: int) -> None:
+        self._left -= amount
         self._bar.step(amount)
 
-    def over(self, note: str) -> None:
-        """The bar's last word."""
-        self._bar.step(0, note)
+    def over(self, error: DeviceError | None) -> None:
+        """The bar's last word; it is full when all went well."""
+        self._bar.step(0 if error else self._left, error.what if error else t("provision.ok"))
 
 
 def told(offer: Offer) -> list[str]:

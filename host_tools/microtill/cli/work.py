@@ -8,6 +8,8 @@ from microtill.device import session
 from microtill.device.mid import Mid
 from microtill.device.texts import TEXTS, t
 
+_WHOLE = frozenset({"work", "tid", "mid", "serial", "created"})  # what is compared sign by sign is not folded
+
 
 def work(as_json: common.JsonOption = False, language: common.LanguageOption = None) -> None:
     """List the open items of the work list."""
@@ -24,21 +26,29 @@ def work(as_json: common.JsonOption = False, language: common.LanguageOption = N
 
 def table(items: list[dict]) -> common.Table:
     """Work items for people."""
-    columns = ("work", "kind", "tid", "merchant", "mid", "category", "serial", "note", "created")
-    grid = common.grid(*(t(f"work.column.{name}") for name in columns))
-    for item in items:
-        mid = Mid(str(item["mid"]))
-        kind = f"work.kind.{item['kind']}"
-        cells = (
-            item["id"],
-            t(kind) if kind in TEXTS else item["kind"],
-            item["tid"],
-            item["merchant"]["name"],
-            mid,
-            mid.category or mid.mcc,
-            item.get("serial") or "",
-            item.get("note") or "",
-            time.strftime("%m-%d %H:%M", time.localtime(item["created"])),
-        )
-        grid.add_row(*(common.cell(cell) for cell in cells))
+    rows = [_cells(item) for item in items]
+    named = {name: t(f"work.column.{name}") for name in rows[0]} if rows else {}
+    shown = [name for name in named if any(row[name] for row in rows)]
+    grid = common.grid(*(named[name] for name in shown))
+    for name, column in zip(shown, grid.columns, strict=True):
+        column.no_wrap = name in _WHOLE
+        column.min_width = common.cell_len(named[name])
+    for row in rows:
+        grid.add_row(*(common.cell(row[name]) for name in shown))
     return grid
+
+
+def _cells(item: dict) -> dict[str, str]:
+    mid = Mid(str(item["mid"]))
+    kind = f"work.kind.{item['kind']}"
+    return {
+        "work": str(item["id"]),
+        "kind": t(kind) if kind in TEXTS else str(item["kind"]),
+        "tid": str(item["tid"]),
+        "merchant": str(item["merchant"]["name"]),
+        "mid": mid.text,
+        "category": mid.category or mid.mcc,
+        "serial": str(item.get("serial") or ""),
+        "note": str(item.get("note") or ""),
+        "created": time.strftime("%m-%d %H:%M", time.localtime(item["created"])),
+    }

@@ -39,8 +39,8 @@ from microtill.device.wifi_file import Network
 from microtill.release import boards
 
 MODES = ("new", "renew", "recover", "replace", "move")
-STEPS = 7
-"""Of the watch: look, trust, Wi-Fi, key request, ticket, proof, record."""
+STEPS = 6
+"""Of the watch: look, trust, Wi-Fi, ticket, proof, record. A unit that is that terminal already needs fewer."""
 
 TELL_SECONDS = 10.0
 """How long the acquirer is asked again to take down the outcome."""
