@@ -60,6 +60,8 @@ def test_the_image_has_one_hash_wherever_it_is_built(tmp_path):
     assert image_hash(build_image("TILL_ESP32S3", tmp_path)) == printed[1]
 
 
-def test_an_unknown_board_is_named(tmp_path):
-    done = microtill("image", "--board", "NOWHERE")
-    assert done.returncode == 1 and "NOWHERE" in done.stderr
+def test_an_unknown_board_is_a_usage_error_that_names_those_there_are():
+    for arguments in (("image",), ("run",), ("sim", "--headless", "--serial", "till")):
+        done = microtill(*arguments, "--board", "NOWHERE")
+        assert done.returncode == 2
+        assert all(name in done.stderr for name in ("NOWHERE", "TILL_CYD", "TILL_ESP32", "TILL_ESP32S3"))

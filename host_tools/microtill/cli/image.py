@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from microtill.cli.boards import BoardName
 from microtill.device import trust as trust_file
 from microtill.device.errors import UsageError
 from microtill.release.image import ImageError, build_image, image_hash
@@ -14,7 +15,7 @@ FAILED = 1
 
 
 def image(
-    board: Annotated[str, typer.Option(help="board folder under boards/")] = "TILL_ESP32S3",
+    board: BoardName = "TILL_ESP32S3",
     trust: Annotated[
         Path | None,
         typer.Option(help="trust object of the acquirer whom units with this image trust from the start"),

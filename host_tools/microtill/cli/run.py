@@ -13,6 +13,7 @@ from rich.console import Console
 
 from microtill.acquirer.process import AcquirerError
 from microtill.bench.client import BenchError
+from microtill.cli.boards import BoardName
 from microtill.cli.sim import prepare
 from microtill.simulator.page.server import HOST, listen, serve
 from microtill.simulator.page.session import Session
@@ -29,7 +30,7 @@ def run(
     language: Annotated[str, typer.Option(help="language of the terminal: zh or en")] = "zh",
     speed: Annotated[float, typer.Option(min=0.1, max=20, help="terminal seconds a second")] = 1.0,
     blank: Annotated[bool, typer.Option("--blank", help="leave the terminal without a merchant")] = False,
-    board: Annotated[str, typer.Option(help="board folder under boards/")] = "TILL_ESP32S3",
+    board: BoardName = "TILL_ESP32S3",
     open_page: Annotated[bool, typer.Option("--open", help="open the page in your browser")] = False,
 ) -> None:
     """The terminal as an object in your browser: real firmware, virtual hardware, test cards. Ctrl-C ends it all."""

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from microtill.acquirer.process import AcquirerError, AcquirerProcess, make_template
 from microtill.bench.client import BenchError
+from microtill.cli.boards import BoardName
 from microtill.device.errors import DeviceError
 from microtill.simulator.board import VirtualBoard
 from microtill.simulator.script import Player, ScriptError, ScriptFailed, parse
@@ -41,7 +42,7 @@ def sim(
     serial: Annotated[Path | None, typer.Option(help="put its serial port there, and run until Ctrl-C")] = None,
     no_acquirer: Annotated[bool, typer.Option("--no-acquirer", help="with --serial: the board alone")] = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for screenshots")] = Path("."),
-    board: Annotated[str, typer.Option(help="board folder under boards/")] = "TILL_ESP32S3",
+    board: BoardName = "TILL_ESP32S3",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print failures only")] = False,
 ) -> None:
     """Play a scenario script against the real firmware; exit 0 when every line holds, 1 when one does not.
