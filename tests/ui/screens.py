@@ -202,7 +202,13 @@ SCREENS = (
     ),
     (
         "wifi_password",
-        lambda s: s.entry("screen.wifi_password", "S3cr3t-passw0rd_for the Wi-Fi", "HAIHE-POS", False, "abc"),
+        lambda s: s.entry(
+            "screen.wifi_password",
+            "S3cr3t-passw0rd_for the Wi-Fi",
+            "HAIHE-POS\n" + s.text("screen.reveal_hint"),
+            False,
+            "abc",
+        ),
     ),
     ("hardware_picture", _test_picture),
     ("hardware_key", _press_a_key),

@@ -101,6 +101,7 @@ class Typing:
 async def enter_secret(counter, title_key: str, hint: str, least: int, most: int) -> str:
     """Text of `least` to `most` characters, in dots; MENU held shows it. Cancelled by CANCEL, or after 90 s."""
     typing = Typing(most)
+    hint += "\n" + counter.screen.text("screen.reveal_hint")
     show = counter.screen.entry
     while True:
         show(title_key, typing.shown(False), hint, False, _MODES[typing.mode])

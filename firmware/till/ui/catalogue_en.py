@@ -146,6 +146,7 @@ activating Fetching the ticket
 date Today's date
 date_hint Eight digits: year, month, day
 trusts_hint Trusts {digits}
+reveal_hint Hold D to see it
 """,
     # Menu items.
     "menu": """
@@ -326,6 +327,7 @@ screen.settling Settling: do not power off
 screen.unbalanced Totals differ: uploading
 screen.not_provisioned_hint D: activate|or bind by USB
 screen.wifi_password Password
+screen.reveal_hint Hold D: show
 screen.self_test_failed Self-test bad: out of use
 screen.wifi_change Change Wi-Fi?
 error.crypto Security fault|Call support
@@ -379,5 +381,6 @@ label.support Code
 screen.idle_menu Menu
 screen.not_provisioned Not bound yet
 screen.not_provisioned_hint Menu: activation code,|or let it be bound over USB
+screen.reveal_hint Hold abc to see it
 """,
 }

@@ -142,6 +142,7 @@ activating 正在取绑定文件
 date 今天的日期
 date_hint 年月日共 8 位数字
 trusts_hint 信任指纹 {digits}
+reveal_hint 按住 D 可见
 """,
     # Menu items.
     "menu": """
@@ -332,5 +333,6 @@ error.pending_reversals 暂停交易 待冲正
     "touch": """
 screen.idle_menu 按菜单键
 screen.not_provisioned_hint 按菜单键输入激活码，|或由维护员用电脑绑定
+screen.reveal_hint 按住 abc 可见
 """,
 }
