@@ -8,7 +8,7 @@ from microtill.device import session
 from microtill.device.mid import Mid
 from microtill.device.texts import TEXTS, t
 
-_WHOLE = frozenset({"work", "tid", "mid", "serial", "created"})  # what is compared sign by sign is not folded
+_WHOLE = frozenset({"work", "tid", "mid", "serial"})  # what is compared sign by sign is not folded
 
 
 def work(as_json: common.JsonOption = False, language: common.LanguageOption = None) -> None:
