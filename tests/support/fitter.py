@@ -34,7 +34,8 @@ class Fitter:
         """Do what `text` wants."""
         self.asked.append(text)
         self.rest()
-        pressing = text.startswith(("Press ", "Hands off")) or self._by_keys
+        alone = text.startswith(("Scanning", "Testing", "Hold a card"))
+        pressing = text.startswith(("Press ", "Hands off")) or (self._by_keys and not alone)
         self.bench.set_speed(1.0 if pressing else _FAST)
         if text.startswith("Press "):
             cap = text.split()[1].rstrip(":")

@@ -111,7 +111,7 @@ _ANSWERS = {
     "en": ("right", "mirror", "turned", "invert", "red=blu", "cut"),
 }
 _MONO_ANSWERS = {"zh": ("1 正常", "3 倒置", "6 亮框缺边"), "en": ("1 right", "3 upside down", "6 frame cut")}
-_PRESS = {"zh": ("请按 {}", "第 8/16 个"), "en": ("Press {}", "8 of 16")}
+_PRESS = {"zh": ("请按 {}", "(8/16)"), "en": ("Press {}", "(8/16)")}
 _GREEN = {"zh": ("四个灯都绿吗", "{} 是    {} 否"), "en": ("4 green lights?", "{} yes    {} no")}
 _GREEN_ONE = {"zh": "灯是绿的吗", "en": "Is it green?"}
 

@@ -240,7 +240,7 @@ class Hardware:
         panel, _, more = text.partition("|")
         title, *lines = panel.split("\n")
         self._do("show", kind="info", title=title, lines=lines)
-        self._person.told(": ".join((title, *lines)) + more)
+        self._person.told(" ".join((title, *lines)) + more)
 
     def _cap(self, cap: str) -> str:
         """What is to be read on the key `cap`, which may be drawn."""

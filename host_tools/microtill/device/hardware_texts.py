@@ -50,8 +50,8 @@ texts.add(
         "hw.cap_ok": ("确认", "OK"),
         "hw.keys_off": ("手离开键盘", "Hands off the keys"),
         "hw.press": (
-            "请按 {key}\n第 {n}/16 个|（没有反应就按回车）",
-            "Press {key}\n{n} of 16| (Enter if nothing happens)",
+            "请按 {key}\n({n}/16)|（没有反应就按回车）",
+            "Press {key}\n({n}/16)| (Enter if nothing happens)",
         ),
         "hw.keys_good": ("16 个键都对（抖动最多 {worst} ms）", "all 16 keys, in order (bounce {worst} ms at most)"),
         "hw.keys_named": ("16 个键都对", "all 16 keys, in order"),
@@ -302,7 +302,7 @@ texts.add(
         ),
         "hw.reader_first": ("读卡器没有应答，未查", "the reader does not answer: not tried"),
         "hw.tap": (
-            "请放卡\n放在读卡器上|（没有反应就按回车）",
+            "请放卡\n在读卡器上|（没有反应就按回车）",
             "Hold a card\nto the reader| (Enter if nothing happens)",
         ),
         "hw.card_good": ("读到支付卡", "a payment card was read"),
@@ -332,7 +332,7 @@ texts.add(
             "no network was found|look at the antenna (a module with a socket needs one); there must be one at 2.4 "
             "GHz nearby",
         ),
-        "hw.both": ("正在测试供电\n读卡器加无线", "Testing supply\nreader+Wi-Fi"),
+        "hw.both": ("正在测试供电\n读卡器加无线", "Testing supply\n(reader+Wi-Fi)"),
         "hw.supply_good": ("读卡器和无线同时工作正常", "reader and Wi-Fi work at the same time"),
         "hw.supply_brownout": (
             "读卡器和无线同时工作时掉电重启|供电不足：换粗短的 USB 线或 1 A 以上的电源，PN532 旁加 100 µF 以上电容",
