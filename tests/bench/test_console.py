@@ -259,7 +259,7 @@ def test_a_byte_changed_in_the_vault_is_said_on_the_panel(tmp_path):
         assert refused(world, "wipe", words=words) == "error.unsettled"
         # Or its keys alone, and the journal stays: it is nobody's, and may be recovered.
         number = world.console.send("wipe", words=words + " and keep its sales")
-        until(world, "screen.wipe")
+        until(world, "screen.erase_keys")
         world.key("OK")
         world.console.answer(number)
         until(world, "screen.not_provisioned")

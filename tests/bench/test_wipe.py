@@ -101,7 +101,11 @@ def with_person(vb: VirtualBoard, key: str, words: str) -> Proof:
     worker = threading.Thread(target=run)
     worker.start()
     try:
-        vb.bench.wait(lambda: bool(result) or vb.world.shows(*texts("screen.wipe")), "the question", 60)
+        vb.bench.wait(
+            lambda: bool(result) or vb.world.shows(*texts("screen.wipe"), *texts("screen.erase_keys")),
+            "the question",
+            60,
+        )
         if not result:
             vb.world.key(key)
     finally:

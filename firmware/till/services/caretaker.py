@@ -26,7 +26,7 @@ class Caretaker:
         words = "wipe " + self._serial
         unsettled = self._journal is not None and self._journal.unsettled
         if unsettled and self._may_keep and request.get("words") == words + " and keep its sales":
-            await self._ask("screen.wipe", False)
+            await self._ask("screen.erase_keys", False)
             return True
         if unsettled and request.get("words") == words:
             raise TillError("say: %s and lose its sales" % words, key="error.unsettled")

@@ -57,7 +57,7 @@ class ColourLayout(Bands):
     blank = _PAPER
 
     def __init__(self, canvas):
-        super().__init__(canvas, (0, _STATUS, ColourLayout._draw_status, "", "", "online", "", False, ""))
+        super().__init__(canvas, (0, _STATUS, ColourLayout._draw_status, "", "", "", "", False, ""))
         self._width = canvas.width
         self._bottom = canvas.height - _FOOTER
 
@@ -206,7 +206,8 @@ class ColourLayout(Bands):
         used = 10 + c.font.width(link_text) + c.font.width(pending_text)
         gap = max(4, (clock_x - x - used) // 3)
         x += gap
-        c.disc(x + 3, y + 8, 3, {"online": _LIGHT, "connecting": _AMBER}.get(link, _SHADE_RED))
+        if link:  # a terminal that is starting, or cannot, has none
+            c.disc(x + 3, y + 8, 3, {"online": _LIGHT, "connecting": _AMBER}.get(link, _SHADE_RED))
         x = c.text(x + 10, y, link_text, _PAPER, _NAVY) + gap
         if pending:
             c.box(x - 3, y0 + 2, c.font.width(pending_text) + 6, 18, 4, _AMBER)

@@ -62,8 +62,8 @@ texts.add(
         "terminal.error.storage": _told("终端存储故障", "the terminal's storage has a fault", _SUPPORT),
         "terminal.error.journal_full": ("流水已满|先在终端上结算", "the journal is full|settle on the terminal first"),
         "terminal.error.tampered": (
-            "终端数据被改动|停用本机，用 `microtill logs` 取日志并联系支持人员；核实后用 `microtill wipe` 清除并重新绑定，"
-            "未结算的交易可以保留",
+            "终端数据被改动|停用本机，用 `microtill logs` 取日志并联系支持人员；"
+            "核实后用 `microtill wipe` 清除并重新绑定，未结算的交易可以保留",
             "data on the terminal were altered|take the unit out of use, read `microtill logs` and call support; once "
             "it is looked into, `microtill wipe` and provision it anew: open sales can be kept",
         ),
