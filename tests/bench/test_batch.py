@@ -5,8 +5,10 @@ MICROTILL_BATCH_BOARDS: how many boards (5).
 
 import contextlib
 import csv
+import json
 import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,19 +32,31 @@ def acquirer():
         yield process
 
 
-@pytest.fixture
-def boards(tmp_path, acquirer, monkeypatch):
-    """That many blank terminals, and somebody at each keypad who presses OK when asked."""
-    with contextlib.ExitStack() as stack:
+@contextlib.contextmanager
+def boards(folder: Path, acquirer: AcquirerProcess, count: int) -> Iterator[list[VirtualBoard]]:
+    """That many blank terminals; MICROTILL_PORTS of this process names their ports."""
+    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
 
         def start(number: int) -> VirtualBoard:
-            folder = tmp_path / f"{number:02}"
-            folder.mkdir()
-            return stack.enter_context(new_board(folder, acquirer))
+            own = folder / f"{number:02}"
+            own.mkdir()
+            return stack.enter_context(new_board(own, acquirer))
 
         with ThreadPoolExecutor(2) as pool:
-            made = list(pool.map(start, range(BOARDS)))
-        monkeypatch.setenv("MICROTILL_PORTS", os.pathsep.join(vb.port for vb in made))
+            made = list(pool.map(start, range(count)))
+        patch.setenv("MICROTILL_PORTS", os.pathsep.join(vb.port for vb in made))
+        yield made
+
+
+@pytest.fixture
+def desk_of_boards(tmp_path, acquirer):
+    with boards(tmp_path, acquirer, BOARDS) as made:
+        yield made
+
+
+@pytest.fixture
+def two_boards(tmp_path, acquirer):
+    with boards(tmp_path, acquirer, 2) as made:
         yield made
 
 
@@ -56,8 +70,9 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_many_boards_at_once_while_things_go_wrong(tmp_path, acquirer, boards):
+def test_many_boards_at_once_while_things_go_wrong(tmp_path, acquirer, desk_of_boards):
     """One cable is pulled and put back, one person refuses, the acquirer is away for a while, one row is wrong."""
+    boards = desk_of_boards
     serials = [ask(Port(vb.port), 30).serial for vb in boards]
     tids = [new_tid(acquirer) for _ in boards]
     wrong = new_tid(acquirer, OTHER_MID)
@@ -127,10 +142,10 @@ def test_many_boards_at_once_while_things_go_wrong(tmp_path, acquirer, boards):
     assert sum(entry["result"] == "done" for entry in noted) == BOARDS
 
 
-def test_a_revoked_session_ends_the_batch_and_says_so(tmp_path, acquirer, boards):
+def test_a_revoked_session_ends_the_batch_and_says_so(tmp_path, acquirer, two_boards):
     token = acquirer.new_session("technician", "lost-laptop")
     with desk(acquirer, token) as office:
-        listed = write(tmp_path / "list.csv", *(f"{new_tid(acquirer)},{DEMO_MID}," for _ in boards))
+        listed = write(tmp_path / "list.csv", *(f"{new_tid(acquirer)},{DEMO_MID}," for _ in two_boards))
         rows, _ = merchants.read(listed)
         rows, bad = merchants.look_up(rows, lambda tid, mid: provisioning.look_up(office, tid, mid))
         assert not bad
@@ -139,7 +154,42 @@ def test_a_revoked_session_ends_the_batch_and_says_so(tmp_path, acquirer, boards
         results = Batch(rows, office, Plan(jobs=1), lambda row, port: provisioning.Quiet(), ended.append).run()
     assert [r.row.line for r in results] == [row.line for row in rows]
     assert {r.error.key for r in results if r.error} == {"error.acquirer.session_revoked"}
-    assert all(ask(Port(vb.port)).state == "blank" for vb in boards)
+    assert all(ask(Port(vb.port)).state == "blank" for vb in two_boards)
+
+
+def test_results_that_cannot_be_kept_begin_nothing_more(tmp_path, acquirer, two_boards):
+    """As when the disk fills up in the middle: the row in hand is done and told, and the next run finds it so."""
+    tids = [new_tid(acquirer) for _ in two_boards]
+    listed = write(tmp_path / "list.csv", *(f"{tid},{DEMO_MID}," for tid in tids))
+    book = tmp_path / "list.results.csv"
+    laptop = Laptop(tmp_path, acquirer)
+    command = ("batch", listed, "--yes", "--jobs", "1", "--json", "--wifi-file", wifi_file(tmp_path))
+    ports = os.environ["MICROTILL_PORTS"]
+
+    taken: list[bytes] = []
+
+    def take_away(asked: str) -> bool:
+        if asked == "ticket" and not taken:
+            taken.append(book.read_bytes())
+            book.unlink()
+            book.mkdir()
+        return True
+
+    with contextlib.ExitStack() as stack:
+        for vb in two_boards:
+            stack.enter_context(Person(vb, when=take_away))
+        done = laptop.run(*command, MICROTILL_PORTS=ports)
+        assert done.returncode == 2, done.stderr
+        assert f"cannot write the results {book}" in done.stderr and "--results" in done.stderr
+        told = json.loads(done.stdout)
+        assert [row.get("error") for row in told] == [None, "error.batch_stopped"]
+        assert sorted(ask(Port(vb.port)).state for vb in two_boards) == ["blank", "provisioned"]
+        book.rmdir()
+        again = laptop.run(*command, MICROTILL_PORTS=ports)
+    assert again.returncode == 0, again.stderr
+    assert [row["already"] for row in json.loads(again.stdout)] == [True, False]
+    assert [acquirer.terminal(tid)["version"] for tid in tids] == [1, 1]
+    assert [row["result"] for row in rows_of(book)] == ["done", "done"]
 
 
 def test_without_boards_rows_are_told_and_left(tmp_path, acquirer, monkeypatch):
