@@ -106,3 +106,14 @@ def test_a_person_types_the_answers_in_chinese_and_a_fault_is_told_with_its_reme
 def test_what_is_no_part_is_refused(board, doctor):
     done = doctor(Fitter(board.bench), "--part", "engine", "--json", status=2)
     assert done.json["exit"] == 2
+
+
+def test_whoever_stops_it_gives_the_terminal_back_at_once(board):
+    starts = len(board.bench.state()["resets"])
+    microtill = Path(sys.executable).with_name("microtill")
+    command = (microtill, "doctor", "--hardware", "--port", board.port, "--part", "panel", "--language", "en")
+    with typing(*command) as terminal:
+        terminal.expect(b"Look at the panel")
+        terminal.send(b"\x03")
+        board.bench.wait(lambda: len(board.bench.state()["resets"]) > starts, "the restart")
+    assert board.world.console.wait_ready()["reset"] == "restart"

@@ -159,8 +159,8 @@ class Hardware:
             self._add(e.finding)
             return self.findings
         except KeyboardInterrupt:
-            with suppress(DeviceError):
-                self._console.send("hardware", step="end")
+            with suppress(DeviceError, _Restarted):
+                self._watched("end", {})
             raise
         self._end()
         return self.findings
@@ -361,11 +361,12 @@ class Hardware:
     def _press_by_name(self, cap: str, n: int) -> keys.Press:
         self._show("hw.press", key=self._cap(cap), n=n)
         deadline = time.monotonic() + _KEY_SECONDS
-        while self._person.answered() is None and time.monotonic() < deadline:
+        while True:
             got = [_NAMES[name] for name in self._do("answer", ms=_LOOK_MS)["keys"] if name in _NAMES]
             if got:
                 return keys.Press(1 << keys.CAPS.index(got[0]))
-        return keys.Press()
+            if self._person.answered() is not None or time.monotonic() > deadline:
+                return keys.Press()
 
     def _panel(self) -> Iterator[Finding]:
         driver = _DRIVERS.get(self._model("panel"))
