@@ -127,6 +127,37 @@ def test_an_error_in_a_lone_put_leaves_no_transaction_open():
     assert raises(StorageError, v.put, "a", b"2").detail == "nvs -4357" and v.get("a") == b"1"
 
 
+def test_where_nvs_fails_at_the_marker_nothing_is_touched_until_a_start_has_seen_which_counts():
+    class Failing(FakeNvs):
+        fails = ""
+
+        def set_blob(self, key, value):
+            if self.fails == "before" and key.startswith("/marker"):
+                raise OSError(-0x1105)
+            super().set_blob(key, value)
+            if self.fails == "after" and key.startswith("/marker"):
+                raise OSError(-0x105)
+
+        def commit(self):
+            super().commit()
+            if self.fails == "commit" and self.trace[-1][0].startswith("/marker"):
+                raise OSError(-0x105)
+
+    for fails, stands in (("before", b"old"), ("after", b"new"), ("commit", b"new")):
+        nvs = Failing()
+        v = vault(nvs)
+        v.put("dukpt", b"old")
+        nvs.fails = fails
+        raises(StorageError, v.put, "dukpt", b"new")
+        nvs.fails = ""
+        assert raises(StorageError, v.put, "dukpt", b"newer").detail == "vault wants a restart"
+        v = vault(FakeNvs(nvs._now()))
+        v.check()
+        assert v.get("dukpt") == stands, fails
+        v.put("dukpt", b"newer")
+        assert v.get("dukpt") == b"newer"
+
+
 def test_tampering_is_found():
     nvs = FakeNvs()
     v = vault(nvs)

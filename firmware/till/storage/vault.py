@@ -46,6 +46,7 @@ class Vault:
         self._records = {}  # name -> (generation, slot, length)
         self.schema = SCHEMA  # of what is there; an older one wants to be migrated before anything else
         self._changes = None  # in a transaction: name -> the same, or None for a deleted one
+        self._unsure = False  # NVS failed at a marker: which one counts the next start will see
         self._open()
 
     # Reading.
@@ -81,6 +82,8 @@ class Vault:
         """Start a transaction: what follows takes effect together at `commit`, or not at all."""
         if self._changes is not None:
             raise StorageError("vault transaction in a transaction")
+        if self._unsure:
+            raise StorageError("vault wants a restart")
         self._changes = {}
 
     def put(self, name: str, data: bytes) -> None:
@@ -137,10 +140,12 @@ class Vault:
         sealed = seal(self._key, self._associated(_MARKER, generation), body)
         if len(sealed) + 4 > _MARKER_MAX:
             raise StorageError("vault marker size")
+        self._unsure = True
         self._set(_slot(_MARKER, generation & 1), generation.to_bytes(4, "big") + sealed)
         self._nvs_commit()
         if self._marker(generation & 1) != (generation, after, gone, schema):
             raise StorageError("vault marker")
+        self._unsure = False
         self.schema = schema
         self._generation, self._records, self._changes = generation, after, None
         self._sweep(changes, gone)
@@ -148,7 +153,7 @@ class Vault:
     def abort(self) -> None:
         """Forget the transaction. Harmless when there is none."""
         changes, self._changes = self._changes, None
-        if changes:
+        if changes and not self._unsure:
             made = [name for name in changes if name not in self._records]
             self._sweep([name for name in changes if name in self._records], made)
 
