@@ -17,6 +17,7 @@ from microtill.device.errors import (
     AcquirerUnreachable,
     DeviceError,
     NoFirmware,
+    NoSuchPort,
     PortBusy,
     Refused,
     Unplugged,
@@ -313,7 +314,9 @@ def test_an_answer_with_the_ticket_is_lost(board, acquirer, office):
     assert bind(board, office, tid).version == 2
 
 
-@pytest.mark.parametrize("at", ["trusting", "networks", "keys", "fetching", "consent", "restarting", "proving"])
+@pytest.mark.parametrize("at", [
+    "trusting", "networks", "keys", "fetching", "consent", "restarting", "proving", "recording",
+])  # fmt: skip
 def test_the_cable_is_pulled_at_any_step_and_put_in_again(board, acquirer, office, at):
     tid = new_tid(acquirer)
     plugging = threading.Thread(target=lambda: plug_when_it_is_out(board))
@@ -324,10 +327,35 @@ def test_the_cable_is_pulled_at_any_step_and_put_in_again(board, acquirer, offic
 
     done = bind(board, office, tid, Steps(at, pull))
     plugging.join()
-    # A restart takes some ports away by itself: there it counts as none.
-    assert done.resumed == (0 if at == "restarting" else 1)
+    # A restart takes some ports away by itself: there it counts as none. And to record nobody needs the unit.
+    assert done.resumed == (0 if at in ("restarting", "recording") else 1)
     assert (done.state, done.recorded) == ("provisioned", True)
     assert state(board) == ("provisioned", tid)
+
+
+def test_pulled_again_while_it_is_looked_at(board, acquirer, office, monkeypatch):
+    """At the first look nothing is known that could be waited for; later the unit is."""
+    tid = new_tid(acquirer)
+    with pytest.raises(NoSuchPort) as e:
+        bind(board, office, tid, Steps("looking", board.unplug))
+    assert e.value.exit_code == 3
+    board.plug()
+    looks: list[int] = []
+
+    def pull() -> None:
+        board.unplug()
+        threading.Thread(target=lambda: plug_when_it_is_out(board)).start()
+
+    def stage(text: str, **fields: object) -> None:
+        if text == "provision.looking":
+            looks.append(1)
+        if (text == "provision.keys" and len(looks) == 1) or (text == "provision.looking" and len(looks) == 2):
+            pull()
+
+    watch = Steps("", None)
+    monkeypatch.setattr(watch, "stage", stage)
+    done = bind(board, office, tid, watch)
+    assert (done.state, done.resumed, len(looks)) == ("provisioned", 2, 3)
 
 
 def plug_when_it_is_out(vb: VirtualBoard) -> None:

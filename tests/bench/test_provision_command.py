@@ -305,3 +305,12 @@ def test_a_wifi_file_that_others_can_read_is_refused_before_anybody_is_asked(tmp
     path.chmod(0o640)
     run = laptop.run("provision", "--tid", "10000001", "--yes", "--wifi-file", path)
     assert (run.returncode, "chmod 600" in run.stderr, PASSWORD in run.stderr) == (2, True, False)
+
+
+def test_a_laptop_that_can_keep_no_record_begins_nothing(tmp_path, acquirer):
+    laptop = Laptop(tmp_path, acquirer)
+    (laptop.home / "provisioning.log").mkdir()
+    (tmp_path / "list.csv").write_text(f"tid,mid\n{new_tid(acquirer)},{DEMO_MID}\n")
+    for words in (("provision", "--tid", "10000001", "--port", "/dev/none"), ("batch", tmp_path / "list.csv")):
+        run = laptop.run(*words, "--yes")
+        assert (run.returncode, "provisioning.log" in run.stderr, "free some space" in run.stderr) == (2, True, True)

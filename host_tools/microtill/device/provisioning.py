@@ -308,9 +308,10 @@ class _Provisioning:
                     tries += 1
                     if tries >= _TRIES:
                         raise
-                except Unplugged:
+                except (Unplugged, NoSuchPort) as e:
                     tries += 1
-                    if tries >= _TRIES or not self._link.name:
+                    never_there = isinstance(e, NoSuchPort) and not self.outcome.serial
+                    if never_there or tries >= _TRIES or not self._link.name:
                         raise
                     self._watch.stage("provision.waiting")
                     self._link.wait_back(self._wishes.back)
