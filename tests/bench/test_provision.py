@@ -441,9 +441,10 @@ def test_another_acquirers_terminal(board, acquirer, office, tmp_path):
         assert e.value.key == "error.other_trust"
 
 
-def test_a_wrong_wifi_password_is_told_and_the_next_run_mends_it(board, acquirer, office):
+def test_a_wrong_wifi_password_is_told_and_the_next_run_mends_it(board, acquirer, office, monkeypatch):
     tid = new_tid(acquirer)
-    with pytest.raises(VerificationFailed) as e:
+    with monkeypatch.context() as patch, pytest.raises(VerificationFailed) as e:
+        patch.setattr(provisioning, "_HOPELESS_SECONDS", 1.0)
         bind(board, office, tid, networks=(Network(NETWORK, "not-the-password"),))
     assert e.value.key == "error.not_proved"
     assert "not-the-password" not in str(e.value) + e.value.next
