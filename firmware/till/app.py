@@ -102,7 +102,8 @@ class App:
         vault = Vault(board.nvs, board.serial_number, board.rng)
         if vault.schema != SCHEMA:
             _migrate(vault)
-        vault.check()
+        for name in vault.names():
+            vault.get(name)  # also what is not needed yet: whatever was altered is said now
         self._clock = Clock(board.rtc, time.time, max(BUILT, journal.last_time))
         self._log.clock = self._clock.now
         self._networks = Networks(vault)

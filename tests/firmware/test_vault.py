@@ -150,9 +150,8 @@ def test_where_nvs_fails_at_the_marker_nothing_is_touched_until_a_start_has_seen
         nvs.fails = fails
         raises(StorageError, v.put, "dukpt", b"new")
         nvs.fails = ""
-        assert raises(StorageError, v.put, "dukpt", b"newer").detail == "vault wants a restart"
+        assert raises(StorageError, v.put, "dukpt", b"newer").detail == "vault transaction"
         v = vault(FakeNvs(nvs._now()))
-        v.check()
         assert v.get("dukpt") == stands, fails
         v.put("dukpt", b"newer")
         assert v.get("dukpt") == b"newer"
@@ -220,7 +219,7 @@ def test_any_byte_of_anything_changed_is_found():
             for mask in (1, 0x80, 0xFF):
                 bad = dict(good)
                 bad[key] = value[:at] + bytes([value[at] ^ mask]) + value[at + 1 :]
-                error = raises(Tampered, lambda bad=bad: vault(FakeNvs(bad)).check())
+                error = raises(Tampered, lambda bad=bad: contents(vault(FakeNvs(bad))))
                 assert error.key == "error.tampered" and error.detail.startswith("vault "), (key, at)
 
 

@@ -173,7 +173,8 @@ def started(values):
     "What the unit is, at a start with such an NVS."
     u.nvs = FakeNvs(values)
     restart()
-    u.vault.check()
+    for name in names():
+        u.vault.get(name)
     return state()
 """
 

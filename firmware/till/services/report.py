@@ -79,7 +79,7 @@ class Report:
         for name, test in selftest.TESTS:
             results.append([name, _outcome(selftest.check, name, test, rng)])
             await asyncio.sleep_ms(0)
-        results.append(["vault", _outcome(self._vault.check)])
+        results.append(["vault", _outcome(self._open_every_record)])
         results.append(["journal", await self._verify_journal()])
         try:
             await reader.recover()
@@ -127,6 +127,10 @@ class Report:
         }
         octets = json.dumps(payload, separators=(",", ":")).encode()
         return sign_es256(octets, "mt-seal", identity.kid, signer.sign).decode()
+
+    def _open_every_record(self) -> None:
+        for name in self._vault.names():
+            self._vault.get(name)
 
     async def _verify_journal(self) -> str:
         try:

@@ -45,8 +45,8 @@ class Vault:
         self._generation = 0
         self._records = {}  # name -> (generation, slot, length)
         self.schema = SCHEMA  # of what is there; an older one wants to be migrated before anything else
-        self._changes = None  # in a transaction: name -> the same, or None for a deleted one
-        self._unsure = False  # NVS failed at a marker: which one counts the next start will see
+        # In a transaction: name -> the same, or None for a deleted one. (): NVS failed at a marker.
+        self._changes = None
         self._open()
 
     # Reading.
@@ -71,19 +71,12 @@ class Vault:
             raise Tampered("vault record " + name)
         return self._unseal(name, generation, sealed)
 
-    def check(self) -> None:
-        """Open every record there is; Tampered names the first that is not as it was written."""
-        for name in self.names():
-            self.get(name)
-
     # Writing.
 
     def begin(self) -> None:
         """Start a transaction: what follows takes effect together at `commit`, or not at all."""
         if self._changes is not None:
-            raise StorageError("vault transaction in a transaction")
-        if self._unsure:
-            raise StorageError("vault wants a restart")
+            raise StorageError("vault transaction")
         self._changes = {}
 
     def put(self, name: str, data: bytes) -> None:
@@ -91,7 +84,7 @@ class Vault:
         _check_name(name)
         if len(data) > RECORD_MAX:
             raise InvalidValue("vault record size")
-        if self._changes is None:
+        if type(self._changes) is not dict:
             self._alone(self.put, name, data)
             return
         if name not in self._records and len(self._records) + len(self._changes) >= _RECORDS_MAX:
@@ -108,7 +101,7 @@ class Vault:
     def delete(self, name: str) -> None:
         """Remove record `name`, if it is there; outside a transaction, durably."""
         _check_name(name)
-        if self._changes is None:
+        if type(self._changes) is not dict:
             self._alone(self.delete, name)
         elif name in self._records:
             self._changes[name] = None
@@ -117,7 +110,7 @@ class Vault:
 
     def commit(self, schema: int = 0) -> None:
         """Make the transaction durable; with `schema`, what is there has that one from then on."""
-        if self._changes is None:
+        if type(self._changes) is not dict:
             raise StorageError("vault commit without begin")
         changes = self._changes
         schema = schema or self.schema
@@ -140,20 +133,23 @@ class Vault:
         sealed = seal(self._key, self._associated(_MARKER, generation), body)
         if len(sealed) + 4 > _MARKER_MAX:
             raise StorageError("vault marker size")
-        self._unsure = True
+        # Should NVS fail now, only a start can tell which marker counts: nothing more is written or erased before it.
+        self._changes = ()
         self._set(_slot(_MARKER, generation & 1), generation.to_bytes(4, "big") + sealed)
         self._nvs_commit()
         if self._marker(generation & 1) != (generation, after, gone, schema):
             raise StorageError("vault marker")
-        self._unsure = False
         self.schema = schema
         self._generation, self._records, self._changes = generation, after, None
         self._sweep(changes, gone)
 
     def abort(self) -> None:
         """Forget the transaction. Harmless when there is none."""
-        changes, self._changes = self._changes, None
-        if changes and not self._unsure:
+        changes = self._changes
+        if changes == ():
+            return
+        self._changes = None
+        if changes:
             made = [name for name in changes if name not in self._records]
             self._sweep([name for name in changes if name in self._records], made)
 
@@ -168,7 +164,7 @@ class Vault:
             self.abort()
 
     def _entry(self, name: str) -> "tuple | None":
-        if self._changes is not None and name in self._changes:
+        if type(self._changes) is dict and name in self._changes:
             return self._changes[name]
         return self._records.get(name)
 
