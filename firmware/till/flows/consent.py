@@ -23,25 +23,16 @@ async def put_question(counter, consent) -> None:
         consent.answer(answer)
 
 
-async def agree(counter, title_key: str, rows) -> None:
+async def agree(counter, title_key: str, rows, footer_key: str = "footer.both") -> None:
     """Show `rows` of (label key, value) until OK on the last page; CANCEL, or three minutes, raise Cancelled."""
-    if not await _ask(counter, title_key, rows, _patience()):
-        raise Cancelled()
-
-
-async def read(counter, title_key: str, rows) -> None:
-    """Show `rows` of (label key, value) until OK on the last page, CANCEL, or three minutes."""
-    await _ask(counter, title_key, rows, _patience(), "footer.ok")
-
-
-def _patience():
     looks = [_PATIENCE_S * 1000 // _WATCH_MS]
 
     def patient() -> bool:
         looks[0] -= 1
         return looks[0] > 0
 
-    return patient
+    if not await _ask(counter, title_key, rows, patient, footer_key):
+        raise Cancelled()
 
 
 async def _ask(counter, title_key: str, rows, wanted, footer_key: str = "footer.both") -> "bool | None":

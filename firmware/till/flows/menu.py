@@ -5,7 +5,7 @@ from micropython import const
 from till import __version__
 from till.core.errors import Cancelled
 from till.core.memory import forget
-from till.flows.consent import read
+from till.flows.consent import agree
 
 _PATIENCE_MS = const(30000)
 _LANGUAGES = ("zh", "en")
@@ -87,7 +87,7 @@ async def about(counter, payments) -> None:
         ("label.unit", identity.serial),
         ("label.firmware", __version__),
     ]
-    await read(counter, "menu.about", rows)
+    await agree(counter, "menu.about", rows, "footer.ok")
 
 
 async def _done(counter, title_key: str, lines) -> None:

@@ -15,18 +15,6 @@ _SIGNS = {
     "pending": "unknown",
 }
 
-# footer_key -> texts beside the CANCEL and the OK key.
-_FOOTERS = {
-    "footer.ok": (None, "footer.ok"),
-    "footer.retry": ("footer.cancel", "footer.retry"),
-    "footer.cancel": ("footer.cancel", None),
-    "footer.back": ("footer.back", None),
-    "footer.void": ("footer.void", "footer.ok"),
-    "footer.both": ("footer.cancel", "footer.ok"),
-    None: (None, None),
-    "": (None, None),
-}
-
 
 def _layout(display, font):
     """The layout for the panel's size; no other is loaded. Raises ValueError for a size that none is made for."""
@@ -210,5 +198,12 @@ class Screen:
         self._layout.entry(t(title_key), shown, hint, mode, t("footer.cancel"), t("footer.ok"), mode)
 
     def _foot(self, footer_key) -> tuple:
-        cancel, ok = _FOOTERS[footer_key]
-        return self.text(cancel) if cancel else "", self.text(ok) if ok else ""
+        """The texts beside the CANCEL and the OK key. A table of them would stay in the heap."""
+        if not footer_key:
+            return "", ""
+        name = footer_key[7:]
+        cancel = "cancel" if name in "retry cancel both" else name if name in "back void" else ""
+        ok = name if name in "ok retry" else "ok" if name in "void both" else ""
+        if not cancel and not ok:
+            raise KeyError(footer_key)
+        return self.text("footer." + cancel) if cancel else "", self.text("footer." + ok) if ok else ""
