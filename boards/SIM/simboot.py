@@ -1,6 +1,7 @@
 # Starts the firmware process: `micropython simboot.py SIM_IMAGE BUS_FD EVENTS_FD`; all else is in the bench's greeting.
 # Replaced are `machine network esp32 socket time` and asyncio's clock; then the image (or a script) runs as on a
-# device. On a board with a serial port its own files run instead (simrepl), and Ctrl-C waits for them.
+# device. On a board with a serial port its own files run instead (simrepl), and Ctrl-C waits for them;
+# or the image does, as one that is frozen into a build.
 import sys
 from micropython import kbd_intr
 
@@ -51,7 +52,10 @@ def _start(sim_image, bus_fd, events_fd):
         __import__("simrepl")
         simbus.image = image  # what runs in it must outlive its mount, which is not for the board's owner to see
         __import__("vfs").umount("/sim")
-        return hello["raw"]
+        if not hello["image"]:
+            return hello["raw"]
+        sys.path[:] = hello["path"]
+        return tuple(hello["run"])
     sys.path[:] = hello["path"]
     return hello["run"]
 
@@ -72,6 +76,8 @@ if isinstance(_files, bool):
     sys.modules["simrepl"].begin(globals(), _files)
     for _name in ("_files", "_run", "gc", "kbd_intr", "sys", "_name"):
         globals().pop(_name)
+elif isinstance(_files, tuple):
+    sys.modules["simrepl"].frozen(_files)
 else:
     kbd_intr(3)
     for _file in _files:

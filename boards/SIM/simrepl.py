@@ -165,6 +165,16 @@ def _sweep():
         gc.collect()
 
 
+def frozen(names):
+    """Run what is frozen into the build (frozen_boot.py): no file system, no prompt; what ends, restarts."""
+    try:
+        simbus.ask(simbus.STAGE, _FILES, struct.pack("<Q", uctypes.addressof(_AT_WORK)))
+        for name in names:
+            __import__(name)
+    finally:
+        machine.reset()
+
+
 def begin(scope, raw):
     """Run the board's files in `scope`, the prompt's own. After a soft reset at the raw prompt main.py does not run."""
     global _scope

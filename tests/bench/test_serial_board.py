@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from microtill.device.line import Line
 from microtill.simulator.board import VirtualBoard, read_files
 from support.serial_board import MPREMOTE, mpremote, opened, started, typing
 
@@ -282,3 +283,17 @@ def test_output_that_nobody_reads_stops_nothing_and_what_is_read_is_whole(alone)
         port.send(b"import machine\nfor i in range(200000): print(i)\nmachine.reset()\x04")
     alone.bench.wait(lambda: alone.bench.state()["resets"] == [1, 2], "the reset after it", 60)
     assert mpremote(alone.port, "exec", "print(1)") == "1\n"
+
+
+def test_a_terminal_that_is_frozen_in_answers_its_console_and_gives_no_prompt(tmp_path):
+    """As the TILL_ESP32 is built: whatever ends it, Ctrl-C on a blank unit too, it starts again."""
+    with VirtualBoard(tmp_path / "state", board="TILL_ESP32") as vb:
+        with Line(vb.port) as line:
+            assert line.console.wait_ready(60)["board"] == "TILL_ESP32"
+            for n, end in enumerate((lambda: line.write("\r\x03"), lambda: line.console.send("repl")), 2):
+                end()
+                vb.bench.wait(lambda n=n: len(vb.bench.state()["resets"]) == n, "a restart", 60)
+                line.write("\r\x01\x04\r\n")
+                assert line.console.wait_ready(60)["state"] == "blank"
+        assert not [line for line in vb.bench.console_lines() if "REPL" in line or ">>>" in line]
+        assert vb.bench.violations() == []

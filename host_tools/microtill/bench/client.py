@@ -79,7 +79,8 @@ class Bench:
     chips' modules. `heap`: bytes, beside the image. `power`: False leaves it switched off. `seed`: of the die that
     decides how flash and NVS are torn. `unique_id`: of the microcontroller, 12 hex digits. `cards`: file that keeps the
     cards' counters (None: `state` does); benches that share an acquirer share it. `serial`: the board gets a serial
-    port, True or the path of a link to it, and runs the files in its `vfs` partition instead of an image.
+    port, True or the path of a link to it, and runs the files in its `vfs` partition; with an `image` that one, as a
+    build does that has the terminal frozen in: it never gives a prompt.
     """
 
     def __init__(
@@ -102,8 +103,8 @@ class Bench:
         serial: bool | str | PathLike = False,
         cards: str | PathLike | None = None,
     ):
-        if serial and (image or script):
-            raise ValueError("with a serial port the board runs its own files")
+        if serial and script:
+            raise ValueError("with a serial port the board runs its own files, or an image")
         if image is None and script is None and not serial:
             image = build_image(board)
         config = {

@@ -80,7 +80,7 @@ class Server:
             self.prompt = Prompt(name, self._type_in)
         self._cable = True
         self._strike_at = 0.0  # when a Ctrl-C that had to wait is tried again
-        self.heap = config["heap"] or (PSRAM_HEAP if self.port else HEAP)
+        self.heap = config["heap"] or (PSRAM_HEAP if self.port and not self.image else HEAP)
         self.firmware: Firmware | None = None
         self.console = Console()
         self.exit_status: int | None = None

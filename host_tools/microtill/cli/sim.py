@@ -101,7 +101,8 @@ def _keep(link: Path, state: Path | None, blank: bool, board: str, with_acquirer
         with contextlib.ExitStack() as stack:
             acquirer = stack.enter_context(_acquirer(state)) if with_acquirer else None
             vb = stack.enter_context(VirtualBoard(state, blank, board, acquirer, link))
-            typer.echo(f"{board} at {link}: mpremote connect {vb.bench.port()}   (Ctrl-C ends it)")
+            hint = "no prompt" if vb.frozen else f"mpremote connect {vb.bench.port()}"
+            typer.echo(f"{board} at {link}: {hint}   (Ctrl-C ends it)")
             if acquirer:
                 typer.echo(f"its acquirer is on port {acquirer.port}, data in {acquirer.home.path}")
             while not ended.wait(_ALIVE_S):

@@ -37,6 +37,11 @@ def kind(name: str) -> BoardKind:
     return BoardKind(name, about["mcu"], about["flash_bytes"], about.get("psram_bytes", 0), tuple(table))
 
 
+def frozen(name: str) -> bool:
+    """Whether the board's build holds the whole terminal, and gives no prompt."""
+    return "frozen_manifest.py" in (BOARDS / name / "manifest.py").read_text("utf-8")
+
+
 def names() -> list[str]:
     """Every board that can be flashed."""
     found: list[Path] = [p.parent for p in BOARDS.glob("*/board.json")]

@@ -15,7 +15,8 @@ from microtill.acquirer.process import AcquirerProcess
 from microtill.bench import partitions
 from microtill.bench.client import Bench
 from microtill.paths import BOARDS
-from microtill.release.image import build_files
+from microtill.release import boards
+from microtill.release.image import build_files, build_image
 from microtill.simulator.world import World
 
 _BLOCK = 4096
@@ -26,9 +27,10 @@ class VirtualBoard:
     """Use it as a context manager; leaving it ends its processes.
 
     `state`: folder of its flash, kept (None: forgotten at the end). A new one gets the firmware's files, or with
-    `blank` nothing, as a bare MicroPython. `acquirer`: what its Wi-Fi reaches; it is left running. `link`: where a
-    symbolic link to the port is kept. `unique_id`: of its microcontroller, 12 hex digits, which also are its serial.
-    `bench` and `world` are the hands and eyes at the board.
+    `blank` nothing, as a bare MicroPython; a board whose build has the terminal frozen in runs that, and gives no
+    prompt (`frozen`). `acquirer`: what its Wi-Fi reaches; it is left running. `link`: where a symbolic link to the port
+    is kept. `unique_id`: of its microcontroller, 12 hex digits, which also are its serial. `bench` and `world` are the
+    hands and eyes at the board.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class VirtualBoard:
         self.state = Path(state or (self._temporary.name if self._temporary else ""))
         self.board = board
         self.link = Path(os.path.abspath(link)) if link else None
-        if not blank:
+        self.frozen = not blank and boards.frozen(board)
+        if not blank and not self.frozen:
             prepare_flash(self.state, board, build_files(board))
         self.world = World(
             board=board,
+            image=build_image(board) if self.frozen else None,
             state=self.state,
             acquirer=acquirer or False,
             unique_id=unique_id,
