@@ -18,6 +18,7 @@ from microtill.device import merchants, provisioning
 from microtill.device.batch import Batch, Plan, Result, Results
 from microtill.device.errors import DeviceError
 from microtill.device.ports import Port, ask
+from microtill.device.watch import Quiet
 from microtill.simulator.board import VirtualBoard
 from support.provisioning import Laptop, Person, desk, new_board, new_tid, wifi_file
 
@@ -151,7 +152,7 @@ def test_a_revoked_session_ends_the_batch_and_says_so(tmp_path, acquirer, two_bo
         assert not bad
         acquirer.revoke_sessions("lost-laptop")
         ended: list[Result] = []
-        results = Batch(rows, office, Plan(jobs=1), lambda row, port: provisioning.Quiet(), ended.append).run()
+        results = Batch(rows, office, Plan(jobs=1), lambda row, port: Quiet(), ended.append).run()
     assert [r.row.line for r in results] == [row.line for row in rows]
     assert {r.error.key for r in results if r.error} == {"error.acquirer.session_revoked"}
     assert all(ask(Port(vb.port)).state == "blank" for vb in two_boards)
@@ -196,7 +197,7 @@ def test_without_boards_rows_are_told_and_left(tmp_path, acquirer, monkeypatch):
     monkeypatch.setenv("MICROTILL_PORTS", "")
     with desk(acquirer) as office:
         rows, _ = merchants.read(write(tmp_path / "list.csv", f"{new_tid(acquirer)},{DEMO_MID},02005E10FFFF"))
-        results = Batch(rows, office, Plan(), lambda row, port: provisioning.Quiet(), lambda result: None).run()
+        results = Batch(rows, office, Plan(), lambda row, port: Quiet(), lambda result: None).run()
     assert [(r.error.key, r.error.exit_code) for r in results if r.error] == [("error.no_board", 7)]
     assert "02005E10FFFF" in str(results[0].error)
 

@@ -26,6 +26,7 @@ from microtill.device.errors import (
 )
 from microtill.device.ports import Port, ask
 from microtill.device.provisioning import Outcome, PortLink, Wishes, attempt, provision
+from microtill.device.watch import Quiet
 from microtill.device.wifi_file import Network
 from microtill.release.image import build_files
 from microtill.simulator.board import VirtualBoard, prepare_flash
@@ -66,7 +67,7 @@ def last_outcome(acquirer: AcquirerProcess, tid: str) -> tuple[str, str]:
     return told["result"], told["detail"]
 
 
-class Steps:
+class Steps(Quiet):
     """Does something when a step begins, once."""
 
     def __init__(self, at: str, act):
@@ -78,7 +79,7 @@ class Steps:
             act, self._act = self._act, None
             act()
 
-    def step(self, amount: int) -> None: ...
+    ask = stage
 
 
 class Meddling(Acquirer):
@@ -333,29 +334,33 @@ def test_the_cable_is_pulled_at_any_step_and_put_in_again(board, acquirer, offic
     assert state(board) == ("provisioned", tid)
 
 
-def test_pulled_again_while_it_is_looked_at(board, acquirer, office, monkeypatch):
+class PulledTwice(Quiet):
+    """The cable comes out before the key request and again before the second look, and goes in when it is missed."""
+
+    def __init__(self, vb: VirtualBoard):
+        self._vb = vb
+        self.looks = 0
+
+    def stage(self, text: str, **fields: object) -> None:
+        self.looks += text == "provision.looking"
+        if (text, self.looks) in (("provision.keys", 1), ("provision.looking", 2)):
+            self._vb.unplug()
+
+    def ask(self, text: str, **fields: object) -> None:
+        if text == "provision.waiting":
+            self._vb.plug()
+
+
+def test_pulled_again_while_it_is_looked_at(board, acquirer, office):
     """At the first look nothing is known that could be waited for; later the unit is."""
     tid = new_tid(acquirer)
     with pytest.raises(NoSuchPort) as e:
         bind(board, office, tid, Steps("looking", board.unplug))
     assert e.value.exit_code == 3
     board.plug()
-    looks: list[int] = []
-
-    def pull() -> None:
-        board.unplug()
-        threading.Thread(target=lambda: plug_when_it_is_out(board)).start()
-
-    def stage(text: str, **fields: object) -> None:
-        if text == "provision.looking":
-            looks.append(1)
-        if (text == "provision.keys" and len(looks) == 1) or (text == "provision.looking" and len(looks) == 2):
-            pull()
-
-    watch = Steps("", None)
-    monkeypatch.setattr(watch, "stage", stage)
+    watch = PulledTwice(board)
     done = bind(board, office, tid, watch)
-    assert (done.state, done.resumed, len(looks)) == ("provisioned", 2, 3)
+    assert (done.state, done.resumed, watch.looks) == ("provisioned", 2, 3)
 
 
 def plug_when_it_is_out(vb: VirtualBoard) -> None:

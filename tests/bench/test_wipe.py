@@ -236,7 +236,7 @@ def test_what_is_left_is_found_by_name_and_its_value_stays_there(tmp_path):
     with VirtualBoard(tmp_path / "state", blank=True) as vb:
         mpremote(vb.port, "exec", PLANT)
         proof = Proof(vb.port)
-        from microtill.device.flashing import Quiet
+        from microtill.device.watch import Quiet
 
         with Port(vb.port).line() as line, Repl(line) as repl, pytest.raises(VerificationFailed) as e:
             _look(repl, proof, Quiet())

@@ -12,7 +12,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey
 from microtill.device import trust
 from microtill.device.errors import Refused, UsageError
-from microtill.device.flashing import Quiet, Wishes, _Flashing, unsettled
+from microtill.device.flashing import Wishes, _Flashing, unsettled
 from microtill.device.installed import (
     MAIN,
     MANIFEST,
@@ -32,6 +32,7 @@ from microtill.device.installed import (
 from microtill.device.ports import Port
 from microtill.device.probe import unit_of
 from microtill.device.repl import Facts
+from microtill.device.watch import Quiet
 from microtill.paths import FIRMWARE
 from microtill.release import boards
 from microtill.release.architecture import Target, UnknownArchitecture, fits, target
@@ -178,7 +179,8 @@ def test_what_a_terminal_owes():
     assert unsettled(unit_of(unit(unsent=2))) == "unsent 2"
     assert unsettled(unit_of(unit(open_batch=True))) == "open_batch"
     assert unsettled(unit_of({"state": "provisioned"})) == "?"  # a firmware that cannot tell
-    assert unsettled(unit_of({"state": "blank", "unsent": 3})) == ""
+    assert unsettled(unit_of({"state": "blank", "unsent": 3})) == "unsent 3"  # its vault was forgotten, its journal kept
+    assert unsettled(unit_of({"state": "blank", "unsent": 0, "open_batch": False})) == ""
 
 
 def test_wishes_that_could_never_be():

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from microtill.cli import asking, common
-from microtill.cli.provision import StepBar
 from microtill.device import diary, merchants, provisioning, session, wifi_file
 from microtill.device.batch import Batch, Plan, Result, Results
 from microtill.device.errors import DeviceError, UsageError
@@ -15,6 +14,7 @@ from microtill.device.merchants import BadRow, Row
 from microtill.device.ports import Port
 from microtill.device.probe import masked
 from microtill.device.texts import t
+from microtill.device.watch import Quiet, Watch
 
 _JOBS = 8
 
@@ -72,11 +72,10 @@ def batch(
                     work.stop()  # what is not written down is not begun
 
             with out.progress() as bars:
-                made: dict[int, StepBar] = {}
+                made: dict[int, common.Bar] = {}
 
-                def watch(row: Row, port: Port) -> StepBar:
-                    name = f"{row.tid} {port.path.rpartition('/')[2]}"
-                    made[row.line] = StepBar(out, bars.add(name, provisioning.STEPS), name)
+                def watch(row: Row, port: Port) -> common.Bar:
+                    made[row.line] = bars.add(f"{row.tid} {port.path.rpartition('/')[2]}")
                     return made[row.line]
 
                 def told(result: Result) -> None:
@@ -150,8 +149,8 @@ def _bad(row: BadRow) -> dict[str, Any]:
     return {"line": row.line, "tid": row.tid, **common.problem(row.error)}
 
 
-def _nobody(row: Row, port: Port) -> provisioning.Watch:
-    return provisioning.Quiet()
+def _nobody(row: Row, port: Port) -> Watch:
+    return Quiet()
 
 
 def _ignore(result: Result) -> None:

@@ -111,20 +111,19 @@ class Output:
             TextColumn("{task.fields[note]}", markup=False),
         )
         with Progress(*columns, console=self.errors, disable=not watched) as progress:
-            yield Bars(self, progress, watched)
+            yield Bars(self, progress)
 
 
 class Bars:
     """The bars of some devices that are worked on at once; may be called from any thread."""
 
-    def __init__(self, out: Output, progress: Progress, watched: bool):
+    def __init__(self, out: Output, progress: Progress):
         self._out = out
         self._progress = progress
-        self._watched = watched
 
-    def add(self, name: str, total: float) -> "Bar":
-        """A bar for the device `name`; full at `total`."""
-        return Bar(self, name, total)
+    def add(self, name: str) -> "Bar":
+        """A bar for the device `name`."""
+        return Bar(self, self._out, name)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -137,29 +136,35 @@ class Bars:
 
 
 class Bar:
-    """One device's bar."""
+    """One device's bar: a Watch, whose asking is printed, too, because a person must not miss it."""
 
-    def __init__(self, bars: Bars, name: str, total: float):
-        self._bars = bars
+    def __init__(self, bars: Bars, out: Output, name: str):
+        self._progress = bars._progress
+        self._out = out
         self._name = name
-        self._task = bars._progress.add_task(name, total=total, note="")
+        self._total = 0
+        self._task = self._progress.add_task(name, total=1, note="")
 
-    def step(self, amount: float = 1, note: str | None = None) -> None:
-        """So much further; `note` says what is being done."""
-        self._bars._progress.advance(self._task, amount)
-        if note is not None:
-            self._bars._progress.update(self._task, note=note)
+    def stage(self, text: str, **fields: Any) -> None:
+        self._progress.update(self._task, note=t(text, **fields))
 
-    def total(self, total: float) -> None:
-        """Now it is known how much there is to do."""
-        self._bars._progress.update(self._task, total=total)
+    def ask(self, text: str, **fields: Any) -> None:
+        self.stage(text, **fields)
+        self._out.warn(f"{self._name}: {t(text, **fields)}")
 
-    def end(self, note: str) -> None:
-        """The end, with how it ended."""
-        task = self._bars._progress.tasks[self._task]
-        self._bars._progress.update(self._task, completed=task.total, note=note)
-        if not self._bars._watched and not self._bars._out.as_json:
-            self._bars._out.errors.print(Text(f"{self._name}: {note}"), soft_wrap=True)
+    def total(self, amount: int) -> None:
+        self._total += amount
+        self._progress.update(self._task, total=max(self._total, 1))
+
+    def step(self, amount: int) -> None:
+        self._progress.advance(self._task, amount)
+
+    def over(self, error: DeviceError | None = None) -> None:
+        """The bar's last word; it is full when all went well."""
+        if error is None:
+            self._progress.update(self._task, completed=max(self._total, 1), note=t("bar.done"))
+        else:
+            self._progress.update(self._task, note=error.what)
 
 
 @contextmanager

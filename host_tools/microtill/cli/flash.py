@@ -13,11 +13,9 @@ from microtill.device import flashing, ports
 from microtill.device.errors import DeviceError, UsageError
 from microtill.device.flashing import Outcome, Wishes
 from microtill.device.texts import t
+from microtill.device.watch import Watch
 
 _JOBS = 8
-# Stages that a person has to do something about: said also where no bar is watched.
-_ASKING = frozenset({"flash.consent", "flash.trusting", "flash.waiting"})
-
 PortsOption = Annotated[
     list[str] | None,
     typer.Option("--port", "-p", help=t("option.ports"), autocompletion=common.complete_port),
@@ -54,15 +52,15 @@ def flash(
         with out.progress() as bars:
 
             def one(item: ports.Port) -> Outcome:
-                watch = BarWatch(out, bars.add(item.path, 1), item.path)
+                bar = bars.add(item.path)
                 try:
                     if bare:
-                        item = _write_chip(bare, item, erase, wait, watch)
-                    done = flashing.flash(item, replace(wishes, board=bare.kind.name) if bare else wishes, watch)
+                        item = _write_chip(bare, item, erase, wait, bar)
+                    done = flashing.flash(item, replace(wishes, board=bare.kind.name) if bare else wishes, bar)
                 except DeviceError as e:
-                    watch.over(e.what)
+                    bar.over(e)
                     raise
-                watch.over(t("flash.ok"))
+                bar.over()
                 return done
 
             results = common.on_each(chosen, one, jobs)
@@ -97,40 +95,13 @@ def _tell_commands(out: common.Output, bare: bare_chip.ChipPlan, chosen: Sequenc
     out.result([{"ok": True, "port": path, "pieces": pieces, "commands": dict(found)} for path, found in told.items()])
 
 
-def _write_chip(bare: bare_chip.ChipPlan, item: ports.Port, erase: bool, wait: float, watch: "BarWatch") -> ports.Port:
+def _write_chip(bare: bare_chip.ChipPlan, item: ports.Port, erase: bool, wait: float, watch: Watch) -> ports.Port:
     """MicroPython onto the chip; returns its port once it is there again."""
     must_keep = bare_chip.may_write(item, erase)
     watch.total(sum(len(piece.data) for piece in bare.pieces))
     kept = bare_chip.write(bare, item.path, erase=erase, must_keep=must_keep, stage=watch.stage, step=watch.step)
     watch.stage("chip.kept" if kept else "chip.erased")
     return flashing.wait_for(item, wait)
-
-
-class BarWatch:
-    """Shows on a bar how a device is getting on."""
-
-    def __init__(self, out: common.Output, bar: common.Bar, name: str):
-        self._out = out
-        self._bar = bar
-        self._name = name
-        self._total = 0
-
-    def stage(self, text: str, **fields: Any) -> None:
-        said = t(text, **fields)
-        self._bar.step(0, said)
-        if text in _ASKING:
-            self._out.warn(f"{self._name}: {said}")
-
-    def total(self, amount: int) -> None:
-        self._total += amount
-        self._bar.total(max(self._total, 1))
-
-    def step(self, amount: int) -> None:
-        self._bar.step(amount)
-
-    def over(self, note: str) -> None:
-        """The bar's last word."""
-        self._bar.step(0, note)
 
 
 def choose(names: Sequence[str] | None, every: bool) -> list[ports.Port]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,10 +18,8 @@ from microtill.device.provisioning import Offer, Outcome, PortLink, Wishes
 from microtill.device.texts import t
 from microtill.device.wifi_file import Network
 
+
 # Stages in which a person at the terminal has something to do: said also where no bar is watched.
-ASKING = frozenset({"provision.trusting", "provision.consent", "provision.busy", "provision.waiting"})
-
-
 def provision(
     tid: Annotated[str | None, typer.Option("--tid", "-t", help=t("option.tid"))] = None,
     mid: Annotated[str | None, typer.Option("--mid", "-m", help=t("option.mid"))] = None,
@@ -101,7 +99,7 @@ def _run(
     if wishes.dry_run:
         return provisioning.attempt(PortLink(chosen), acquirer, wishes)
     with out.progress() as bars:
-        watch = StepBar(out, bars.add(chosen.path, provisioning.STEPS), chosen.path)
+        bar = bars.add(chosen.path)
 
         def confirm(offer: Offer) -> bool:
             with bars.aside():
@@ -112,33 +110,9 @@ def _run(
                 return ask_networks()
 
         asking_aside = replace(wishes, confirm=confirm, ask_networks=networks if wishes.ask_networks else None)
-        outcome, error = provisioning.attempt(PortLink(chosen), acquirer, asking_aside, watch)
-        watch.over(error)
+        outcome, error = provisioning.attempt(PortLink(chosen), acquirer, asking_aside, bar)
+        bar.over(error)
     return outcome, error
-
-
-class StepBar:
-    """Shows on a bar how a unit is getting on."""
-
-    def __init__(self, out: common.Output, bar: common.Bar, name: str):
-        self._out = out
-        self._bar = bar
-        self._name = name
-        self._left = provisioning.STEPS
-
-    def stage(self, text: str, **fields: Any) -> None:
-        said = t(text, **fields)
-        self._bar.step(0, said)
-        if text in ASKING:
-            self._out.warn(f"{self._name}: {said}")
-
-    def step(self, amount: int) -> None:
-        self._left -= amount
-        self._bar.step(amount)
-
-    def over(self, error: DeviceError | None) -> None:
-        """The bar's last word; it is full when all went well."""
-        self._bar.step(0 if error else self._left, error.what if error else t("provision.ok"))
 
 
 def told(offer: Offer) -> list[str]:

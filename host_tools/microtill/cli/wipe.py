@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from microtill.cli import common
-from microtill.cli.flash import BarWatch, as_result
+from microtill.cli.flash import as_result
 from microtill.device import ports, wiping
 from microtill.device.errors import UsageError
 from microtill.device.texts import t
@@ -25,10 +25,9 @@ def wipe(
         if words is None and not dry_run:
             words = _ask(out, chosen)
         with out.progress() as bars:
-            watch = BarWatch(out, bars.add(chosen.path, 1), chosen.path)
-            watch.total(1)
-            proof = wiping.wipe(chosen, words, watch, dry_run=dry_run)
-            watch.over(t("flash.ok"))
+            bar = bars.add(chosen.path)
+            proof = wiping.wipe(chosen, words, bar, dry_run=dry_run)
+            bar.over()
         if dry_run:
             said = t("wipe.would", serial=proof.serial, state=proof.state or "?", words=proof.words)
         elif proof.kept:

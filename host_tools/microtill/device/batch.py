@@ -28,7 +28,8 @@ from microtill.device.errors import (
 from microtill.device.merchants import Row
 from microtill.device.ports import Port
 from microtill.device.probe import Unit, masked
-from microtill.device.provisioning import Outcome, PortLink, Watch, Wishes, attempt
+from microtill.device.provisioning import Outcome, PortLink, Wishes, attempt
+from microtill.device.watch import Watch
 
 COLUMNS: tuple[str, ...] = (
     "line",

@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 from microtill.device import flashing_texts as _texts  # noqa: F401 - what it says
 from microtill.device import trust as trust_file
@@ -45,6 +44,7 @@ from microtill.device.line import Line
 from microtill.device.ports import Port
 from microtill.device.probe import STARTING_SECONDS, Unit, probe
 from microtill.device.repl import Facts, Repl
+from microtill.device.watch import Quiet, Watch
 from microtill.release import boards
 from microtill.release.architecture import UnknownArchitecture, target
 from microtill.release.image import ImageError
@@ -59,32 +59,6 @@ _TRIES = 8
 _QUICK_SECONDS = 1.5
 _PROMPT_SECONDS = 3.0
 _ERROR_LINE = re.compile(r"[A-Za-z_.]*(Error|Exception|Interrupt)\b.*")
-
-
-class Watch(Protocol):
-    """Hears how it goes; may be called from any thread."""
-
-    def stage(self, text: str, **fields: Any) -> None:
-        """`text`: key of what is being done now."""
-        ...
-
-    def total(self, amount: int) -> None:
-        """How much there is to do, in bytes."""
-        ...
-
-    def step(self, amount: int) -> None:
-        """So much more is done."""
-        ...
-
-
-class Quiet:
-    """Watches nothing."""
-
-    def stage(self, text: str, **fields: Any) -> None: ...
-
-    def total(self, amount: int) -> None: ...
-
-    def step(self, amount: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -158,7 +132,7 @@ class _Flashing:
                 tries += 1
                 if tries >= _TRIES:
                     raise
-                self._watch.stage("flash.waiting")
+                self._watch.ask("flash.waiting")
                 self._port = wait_for(self._port, self._wishes.back)
                 self.outcome.resumed = tries
         self.outcome.seconds = round(time.monotonic() - started, 2)
@@ -319,7 +293,7 @@ class _Flashing:
 
     def _deliver_trust(self, line: Line, token: str) -> str:
         fingerprint = trust_file.read(token).fingerprint
-        self._watch.stage("flash.trusting", fingerprint=fingerprint)
+        self._watch.ask("flash.trusting", fingerprint=fingerprint)
         answer = line.console.request("trust", timeout=CONSENT_SECONDS, token=token)
         if answer.get("fingerprint") != fingerprint:
             raise VerificationFailed(detail=f"{answer.get('fingerprint')} / {fingerprint}")
@@ -461,7 +435,7 @@ def running(line: Line) -> Unit | None:
 def give_prompt(line: Line, unit: Unit, watch: Watch) -> None:
     """Ask the running terminal for MicroPython's prompt; a merchant's asks the person at its keypad."""
     if unit.state not in ("blank", "trusted"):
-        watch.stage("flash.consent")
+        watch.ask("flash.consent")
     line.console.request("repl", timeout=CONSENT_SECONDS)
     for _ in line.wait(_PROMPT_SECONDS):  # until the app has ended: what is sent before goes to it
         if line.rest.endswith(">>> "):

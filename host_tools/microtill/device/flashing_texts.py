@@ -15,7 +15,6 @@ add(
             "请核对指纹 {fingerprint}，并在终端上确认",
             "compare {fingerprint}, then confirm at the terminal",
         ),
-        "flash.ok": ("完成", "done"),
         "flash.same": ("{count} 个文件均已是最新", "all {count} files are up to date"),
         "flash.done": (
             "写入 {written} 个文件（{kilobytes} KB），删除 {removed} 个，{unchanged} 个未变",

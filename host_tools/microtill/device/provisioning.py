@@ -35,11 +35,12 @@ from microtill.device.line import Line
 from microtill.device.mid import Mid, mid
 from microtill.device.ports import Port
 from microtill.device.probe import STARTING_SECONDS, Unit, masked, probe, unit_of
+from microtill.device.watch import Quiet, Watch
 from microtill.device.wifi_file import Network
 from microtill.release import boards
 
 MODES = ("new", "renew", "recover", "replace", "move")
-STEPS = 6
+_STEPS = 6
 """Of the watch: look, trust, Wi-Fi, ticket, proof, record. A unit that is that terminal already needs fewer."""
 
 TELL_SECONDS = 10.0
@@ -58,26 +59,6 @@ _LOOK = 0.2
 # Reasons to be offline that no waiting mends.
 _HOPELESS = frozenset({"reason.wifi_password", "reason.tls_ca", "reason.tls_name", "reason.no_wifi"})
 _BLANK = ("blank", "trusted")
-
-
-class Watch(Protocol):
-    """Hears how it goes; may be called from any thread."""
-
-    def stage(self, text: str, **fields: Any) -> None:
-        """`text`: key of what is being done now."""
-        ...
-
-    def step(self, amount: int) -> None:
-        """So many of the STEPS are done."""
-        ...
-
-
-class Quiet:
-    """Watches nothing."""
-
-    def stage(self, text: str, **fields: Any) -> None: ...
-
-    def step(self, amount: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -293,6 +274,7 @@ class _Provisioning:
         started = time.monotonic()
         tries = 0
         busy_until = 0.0
+        self._watch.total(_STEPS)
         try:
             while True:
                 try:
@@ -313,7 +295,7 @@ class _Provisioning:
                     never_there = isinstance(e, NoSuchPort) and not self.outcome.serial
                     if never_there or tries >= _TRIES or not self._link.name:
                         raise
-                    self._watch.stage("provision.waiting")
+                    self._watch.ask("provision.waiting")
                     self._link.wait_back(self._wishes.back)
                     self.outcome.resumed = tries
         except DeviceError as e:
@@ -376,7 +358,7 @@ class _Provisioning:
         if unit.state not in (*_BLANK, "provisioned") or unit.status.get("idle", True):
             return unit
         deadline = time.monotonic() + CONSENT_SECONDS
-        self._watch.stage("provision.busy")
+        self._watch.ask("provision.busy")
         while not unit.status.get("idle", True):
             self._wishes.waiting()
             if time.monotonic() > deadline:
@@ -445,7 +427,7 @@ class _Provisioning:
         if unit.state != "blank" or not self._trust:
             return
         wanted = trust_file.read(self._trust).fingerprint
-        self._watch.stage("provision.trusting", fingerprint=wanted)
+        self._watch.ask("provision.trusting", fingerprint=wanted)
         answer = self._consented("trust", token=self._trust)
         if answer.get("fingerprint") != wanted:
             raise VerificationFailed("error.trust_fingerprint", found=answer.get("fingerprint"), wanted=wanted)
@@ -469,7 +451,7 @@ class _Provisioning:
         # Before: an answer may be lost that was decided.
         self._issued = self._acquirer.issue(request, wishes.tid, wishes.mode, wishes.work, self._terminal["mid"])
         self.outcome.version = self._issued.version
-        self._watch.stage("provision.consent")
+        self._watch.ask("provision.consent")
         self._consented("ticket", token=self._issued.token)
         self._watch.stage("provision.restarting")
         return self._restarted(self._issued)

@@ -387,7 +387,6 @@ add(
         "provision.wifi_name": ("无线网络名称", "Wi-Fi network"),
         "provision.wifi_second": ("第二个网络（没有则回车）", "second network (Enter: none)"),
         "provision.wifi_password": ("{name} 的密码（不显示）", "password of {name} (not shown)"),
-        "provision.ok": ("完成", "done"),
         "provision.would": (
             "将把 {serial} 绑定为 {tid}（{merchant}）",
             "would make {serial} the terminal {tid} of {merchant}",

@@ -23,6 +23,7 @@ from mpremote.transport_serial import SerialTransport
 from microtill.device.errors import NoAnswer, Refused, Unplugged, VerificationFailed
 from microtill.device.line import Line
 from microtill.device.texts import add
+from microtill.device.watch import Watch
 
 WATCHDOG_SECONDS = 120
 """A board whose laptop has gone away restarts itself after this time."""
@@ -353,13 +354,14 @@ class Repl:
         """Remove files, where they are there, and the folders that are then empty."""
         self.run(f"_gone({list(paths)!r})")
 
-    def filled(self, label: str, each: Callable[[int], None] = lambda n: None) -> tuple[int, dict[int, int]]:
+    def filled(self, label: str, watch: Watch) -> tuple[int, dict[int, int]]:
         """Blocks that the data partition `label` has, and those of them that are not blank: how many bytes are not."""
         count = self._blocks(label)
+        watch.total(count)
         found: dict[int, int] = {}
         for first, last in _runs(count):
             found |= dict(self.value(f"_filled({label!r},{first},{last})"))
-            each(last - first)
+            watch.step(last - first)
         return count, found
 
     def nvs_entries(self, label: str, page: int) -> NvsPage:
@@ -367,11 +369,10 @@ class Repl:
         entries, stray = self.value(f"_entries({label!r},{page})")
         return NvsPage(tuple(NvsEntry(*entry) for entry in entries), stray)
 
-    def erase(self, label: str, each: Callable[[int], None] = lambda n: None) -> None:
+    def erase(self, label: str) -> None:
         """Erase every block of the data partition `label`."""
         for first, last in _runs(self._blocks(label)):
             self.run(f"_erase({label!r},{first},{last})")
-            each(last - first)
 
     def _blocks(self, label: str) -> int:
         self.run(_BLOCKS)

@@ -73,6 +73,7 @@ def _part(key: str, index: int) -> str:
 
 add(
     {
+        "bar.done": ("完成", "done"),
         "error.internal": (
             "工具内部错误|请重试；若重复出现，请把完整输出交给支持人员",
             "the tool failed|try again; if it happens again, send support the whole output",

@@ -9,13 +9,14 @@ import time
 from dataclasses import dataclass, field
 
 from microtill.device.errors import NoFirmware, Refused, UsageError, VerificationFailed
-from microtill.device.flashing import Quiet, Watch, give_prompt, restarted, running, unsettled
+from microtill.device.flashing import give_prompt, restarted, running, unsettled
 from microtill.device.installed import MAIN
 from microtill.device.line import Line
 from microtill.device.ports import Port
 from microtill.device.probe import STARTING_SECONDS, Unit, probe
 from microtill.device.repl import Repl
 from microtill.device.texts import add
+from microtill.device.watch import Quiet, Watch
 
 CONSENT_SECONDS = 150.0
 ERASE_SECONDS = 300.0
@@ -190,7 +191,7 @@ def _check(unit: Unit, words: str | None, proof: Proof) -> None:
 
 def _ask_terminal(line: Line, unit: Unit, proof: Proof, watch: Watch) -> None:
     if unit.state not in _EMPTY:
-        watch.stage("wipe.consent")
+        watch.ask("wipe.consent")
     line.console.request("wipe", timeout=CONSENT_SECONDS, words=proof.words)
     watch.stage("wipe.erasing")
 
@@ -234,10 +235,10 @@ def _by_prompt(line: Line, words: str | None, proof: Proof, watch: Watch) -> Non
 
 def _look(repl: Repl, proof: Proof, watch: Watch) -> None:
     """Look at every block of both partitions. VerificationFailed when one holds what it should not."""
-    count, filled = repl.filled(JOURNAL, watch.step)
+    count, filled = repl.filled(JOURNAL, watch)
     proof.journal_blocks, proof.journal_blank = count, count - len(filled)
     proof.left += [f"journal block {block}: {octets} bytes" for block, octets in filled.items()]
-    count, filled = repl.filled(NVS, watch.step)
+    count, filled = repl.filled(NVS, watch)
     proof.nvs_blocks, proof.nvs_blank = count, count - len(filled)
     spaces: dict[int, str] = {}
     entries = []

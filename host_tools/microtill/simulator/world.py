@@ -14,6 +14,7 @@ from microtill.device.console import Console
 from microtill.device.desk import Acquirer
 from microtill.device.provisioning import ConsoleLink, Wishes, provision
 from microtill.device.texts import t
+from microtill.device.watch import Quiet
 from microtill.device.wifi_file import Network
 from microtill.simulator.texts import short, texts
 
@@ -182,7 +183,7 @@ def is_small(frame: Image.Image) -> bool:
     return frame.width < 240
 
 
-class _Teller:
+class _Teller(Quiet):
     """Tells the steps of a provisioning."""
 
     def __init__(self, say: Callable[[str], None]):
@@ -191,5 +192,4 @@ class _Teller:
     def stage(self, text: str, **fields: object) -> None:
         self._say(t(text, "en", **fields))
 
-    def step(self, amount: int) -> None:
-        """Who reads lines needs no bar."""
+    ask = stage
