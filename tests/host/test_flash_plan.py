@@ -179,7 +179,7 @@ def test_what_a_terminal_owes():
     assert unsettled(unit_of(unit(unsent=2))) == "unsent 2"
     assert unsettled(unit_of(unit(open_batch=True))) == "open_batch"
     assert unsettled(unit_of({"state": "provisioned"})) == "?"  # a firmware that cannot tell
-    assert unsettled(unit_of({"state": "blank", "unsent": 3})) == "unsent 3"  # its vault was forgotten, its journal kept
+    assert unsettled(unit_of({"state": "blank", "unsent": 3})) == "unsent 3"  # only its vault is gone
     assert unsettled(unit_of({"state": "blank", "unsent": 0, "open_batch": False})) == ""
 
 
