@@ -7,6 +7,9 @@ from support.seam import ManualSeam
 
 RIGHT = SpiSettings(baudrate=5_000_000, polarity=0, phase=0, lsb_first=True)
 
+VERSION = bytes.fromhex("d50332010607")  # the answer to GetFirmwareVersion
+SAM = "14 01 14 01"  # SAMConfiguration: normal mode, IRQ in use
+
 
 class TestCard:
     """The smallest ISO 14443-4 card: it echoes each APDU and appends 9000."""
@@ -105,7 +108,7 @@ class Host:
 
     def start(self) -> None:
         self.wake()
-        assert self.command("14 01 14 01") == bytes.fromhex("d515")
+        assert self.command(SAM) == bytes.fromhex("d515")
 
     def list_targets(self, most: int = 2) -> bytes:
         return self.command(bytes((0x4A, most, 0)))

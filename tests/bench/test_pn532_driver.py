@@ -1,61 +1,13 @@
-"""The reader's driver on the virtual PN532, through the bench: pins, SPI, interrupts and time as on the board."""
-
-import textwrap
+"""The reader's driver on every link of the virtual PN532: pins, interrupts and time as on the board."""
 
 import pytest
 from microtill.bench.client import Bench
+from pn532_links import start, trace_card
 
-WIRING = """
-[bus.reader]
-kind = "spi"
-sck = 12
-mosi = 11
-miso = 13
-[chip.nfc]
-model = "pn532:PN532"
-bus = "reader"
-pins = { CS = 10, IRQ = 9, RSTPD_N = 8 }
-"""
-
-SCRIPT = """
-import asyncio
-import time
-from machine import Pin, SPI
-from till.core.errors import CardCollision, CardError, CardRemoved, CardTryAgain, ReaderError
-from till.drivers.pn532 import PN532
-from till.drivers.pn532.spi import SPITransport
-
-spi = SPI(2, baudrate=5000000, polarity=0, phase=0, firstbit=SPI.LSB, sck=Pin(12), mosi=Pin(11), miso=Pin(13))
-cs = Pin(10, Pin.OUT, value=1)
-irq = Pin(9, Pin.IN, Pin.PULL_UP)
-reset = Pin(8, Pin.OUT, value=1)
-nfc = PN532(SPITransport(spi, cs), WITH)
-PPSE = b"\\x00\\xa4\\x04\\x00\\x0e2PAY.SYS.DDF01\\x00"
-
-async def card():
-    nfc.listen()
-    print("listening")
-    while True:
-        target = nfc.poll()
-        if target:
-            return target
-        await nfc.wait(20)
-
-async def tried(coroutine):
-    try:
-        return await coroutine
-    except Exception as e:
-        return type(e).__name__ + ": " + str(e)
-
-async def main():
-    await asyncio.sleep_ms(5)
-BODY
-    print("done")
-
-asyncio.run(main())
-"""
-
-ALL = "irq=irq, reset=reset"
+ALL, IRQ, RESET, NONE = "irq=irq, reset=reset", "irq=irq", "reset=reset", ""
+# The best wiring of each link: on the UART frames come by themselves, without an interrupt.
+LINKS = (("spi", ALL), ("i2c", ALL), ("hsu", RESET))
+every_link = pytest.mark.parametrize(("link", "wires"), LINKS, ids=[link for link, _ in LINKS])
 
 
 @pytest.fixture
@@ -63,15 +15,11 @@ def run(tmp_path):
     """Starts the terminal with `body` as its program; at the end nothing may have broken a datasheet's rule."""
     benches = []
 
-    def start(body: str, wires: str = ALL, speed: float = 1.0) -> Bench:
-        (tmp_path / "wiring.toml").write_text(WIRING)
-        script = SCRIPT.replace("WITH", wires).replace("BODY", textwrap.indent(textwrap.dedent(body), "    "))
-        (tmp_path / "main.py").write_text(script)
-        bench = Bench(script=tmp_path / "main.py", wiring=tmp_path / "wiring.toml", speed=speed)
-        benches.append(bench)
-        return bench
+    def run(body: str, link: str = "spi", wires: str = ALL, speed: float = 1.0) -> Bench:
+        benches.append(start(tmp_path, link, body, wires, speed))
+        return benches[-1]
 
-    yield start
+    yield run
     try:
         for bench in benches:
             assert bench.violations() == []
@@ -80,18 +28,11 @@ def run(tmp_path):
             bench.stop()
 
 
-@pytest.fixture
-def trace_card(tmp_path):
-    def make(*pairs: tuple[bytes, bytes]) -> str:
-        path = tmp_path / "card.trace"
-        path.write_text("".join(f"=> {c.hex()}\n<= {r.hex()}\n" for c, r in pairs))
-        return f"trace:{path}"
-
-    return make
-
-
-@pytest.mark.parametrize("wires", [ALL, "irq=irq", "reset=reset", ""])
-def test_a_card_is_read_with_and_without_irq_and_reset(run, wires):
+@pytest.mark.parametrize(
+    ("link", "wires"),
+    [(link, wires) for link in ("spi", "i2c") for wires in (ALL, IRQ, RESET, NONE)] + [("hsu", RESET), ("hsu", NONE)],
+)
+def test_a_card_is_read_with_and_without_irq_and_reset(run, link, wires):
     bench = run(
         """
         await nfc.start()
@@ -100,6 +41,7 @@ def test_a_card_is_read_with_and_without_irq_and_reset(run, wires):
         print("answer", bytes(await nfc.transceive(PPSE)).hex())
         await nfc.release()
         """,
+        link,
         wires,
     )
     bench.wait_line("listening")
@@ -110,13 +52,14 @@ def test_a_card_is_read_with_and_without_irq_and_reset(run, wires):
     assert bench.seen()["nfc"] == {"field": False, "cards": 1}
 
 
-def test_listening_costs_no_bus_while_nobody_comes(run):
-    bench = run("await nfc.start()\nawait card()")
+@every_link
+def test_listening_costs_no_bus_while_nobody_comes(run, link, wires):
+    bench = run("await nfc.start()\nawait card()", link, wires)
     bench.wait_line("listening")
-    start = bench.now_us()
-    bench.wait(lambda: bench.now_us() - start > 200_000)
+    began = bench.now_us()
+    bench.wait(lambda: bench.now_us() - began > 200_000)
     before = bench.counters()["nfc"]["transfers"]
-    bench.wait(lambda: bench.now_us() - start > 1_000_000)
+    bench.wait(lambda: bench.now_us() - began > 1_000_000)
     assert bench.counters()["nfc"]["transfers"] == before
 
 
@@ -192,7 +135,8 @@ def test_noise_asks_for_the_card_again(run):
     bench.wait_line("CardTryAgain: status 02")
 
 
-def test_the_longest_apdus(run, trace_card):
+@every_link
+def test_the_longest_apdus(run, tmp_path, link, wires):
     capdu = bytes.fromhex("00e20000ff") + bytes(range(255)) + b"\x00"
     rapdu = bytes(i * 7 & 255 for i in range(256)) + b"\x90\x00"
     assert (len(capdu), len(rapdu)) == (261, 258)
@@ -204,16 +148,19 @@ def test_the_longest_apdus(run, trace_card):
         print("whole", answer == bytes.fromhex("{rapdu.hex()}"))
         answer = bytes(await nfc.transceive(bytes.fromhex("{capdu.hex()}")))
         print("again", answer == bytes.fromhex("{rapdu.hex()}"))
-        """
+        """,
+        link,
+        wires,
     )
     bench.wait_line("listening")
-    bench.hand("nfc", "present", card=trace_card((capdu, rapdu)))
+    bench.hand("nfc", "present", card=trace_card(tmp_path, (capdu, rapdu)))
     assert bench.wait_line("whole").endswith("True")
     assert bench.wait_line("again").endswith("True")
     assert f"=> {capdu.hex()}" in [text for _, _, text in bench.trace()]
 
 
-def test_an_answer_in_parts(run, trace_card):
+@every_link
+def test_an_answer_in_parts(run, tmp_path, link, wires):
     capdu = bytes.fromhex("00b2010c00")
     rapdu = bytes(i * 7 & 255 for i in range(256)) + b"\x90\x00"
     bench = run(
@@ -222,17 +169,20 @@ def test_an_answer_in_parts(run, trace_card):
         await card()
         answer = bytes(await nfc.transceive(bytes.fromhex("{capdu.hex()}")))
         print("whole", answer == bytes.fromhex("{rapdu.hex()}"))
-        """
+        """,
+        link,
+        wires,
     )
     bench.wait_line("listening")
     bench.hand("nfc", "limit", data=100)
-    bench.hand("nfc", "present", card=trace_card((capdu, rapdu)))
+    bench.hand("nfc", "present", card=trace_card(tmp_path, (capdu, rapdu)))
     assert bench.wait_line("whole").endswith("True")
 
 
-def test_a_garbled_answer_is_asked_for_again(run):
+@every_link
+def test_a_garbled_answer_is_asked_for_again(run, link, wires):
     bench = run(
-        "await nfc.start()\nprint('started')\nawait card()\nprint('answer', bytes(await nfc.transceive(PPSE)).hex())"
+        "await nfc.start()\nawait card()\nprint('answer', bytes(await nfc.transceive(PPSE)).hex())", link, wires
     )
     bench.wait_line("listening")
     bench.hand("nfc", "fault", kind="garbled", count=2)
@@ -262,11 +212,16 @@ for round in range(2):
 """
 
 
+HANGS = [("wedged", ALL), ("wedged", RESET), ("stuck", ALL), ("stuck", IRQ), ("stuck", NONE)]
+HANGS_ON_UART = [("wedged", RESET), ("stuck", RESET), ("stuck", NONE)]
+
+
 @pytest.mark.parametrize(
-    ("kind", "wires"), [("wedged", ALL), ("wedged", "reset=reset"), ("stuck", ALL), ("stuck", "irq=irq"), ("stuck", "")]
+    ("link", "kind", "wires"),
+    [(link, *hang) for link in ("spi", "i2c") for hang in HANGS] + [("hsu", *hang) for hang in HANGS_ON_UART],
 )
-def test_a_reader_that_hangs_comes_back_by_itself(run, kind, wires):
-    bench = run(RECOVERS, wires, speed=5)
+def test_a_reader_that_hangs_comes_back_by_itself(run, link, kind, wires):
+    bench = run(RECOVERS, link, wires, speed=5)
     bench.wait_line("listening")
     bench.hand("nfc", "present", card="visa")
     bench.wait_line("answer")
@@ -276,9 +231,9 @@ def test_a_reader_that_hangs_comes_back_by_itself(run, kind, wires):
     assert bench.wait_line("answer").endswith("9000")
 
 
-@pytest.mark.parametrize("wires", [ALL, ""])
-def test_a_dead_reader_is_told_until_it_lives(run, wires):
-    bench = run(RECOVERS, wires, speed=2)
+@pytest.mark.parametrize(("link", "wires"), [*LINKS, *((link, NONE) for link, _ in LINKS)])
+def test_a_dead_reader_is_told_until_it_lives(run, link, wires):
+    bench = run(RECOVERS, link, wires, speed=2)
     bench.wait_line("listening")
     bench.hand("nfc", "present", card="visa")
     bench.wait_line("answer")
@@ -308,7 +263,8 @@ def test_a_reader_that_dies_while_it_listens_is_noticed(run):
     bench.wait_line("card")
 
 
-def test_a_cancelled_exchange_leaves_the_reader_usable(run):
+@every_link
+def test_a_cancelled_exchange_leaves_the_reader_usable(run, link, wires):
     bench = run(
         """
         await nfc.start()
@@ -323,7 +279,9 @@ def test_a_cancelled_exchange_leaves_the_reader_usable(run):
         await nfc.release()
         await card()
         print("answer", bytes(await nfc.transceive(PPSE)).hex())
-        """
+        """,
+        link,
+        wires,
     )
     bench.wait_line("listening")
     bench.hand("nfc", "present", card="visa")
@@ -331,7 +289,7 @@ def test_a_cancelled_exchange_leaves_the_reader_usable(run):
     assert bench.wait_line("answer").endswith("9000")
 
 
-def test_a_hundred_exchanges_leave_the_heap_as_it_was(run, trace_card):
+def test_a_hundred_exchanges_leave_the_heap_as_it_was(run, tmp_path):
     bench = run(
         """
         import gc
@@ -350,5 +308,5 @@ def test_a_hundred_exchanges_leave_the_heap_as_it_was(run, trace_card):
         speed=10,
     )
     bench.wait_line("listening")
-    bench.hand("nfc", "present", card=trace_card((bytes.fromhex("00b2010c00"), b"\x70\x00\x90\x00")))
+    bench.hand("nfc", "present", card=trace_card(tmp_path, (bytes.fromhex("00b2010c00"), b"\x70\x00\x90\x00")))
     assert int(bench.wait_line("grown").split()[1]) <= 256

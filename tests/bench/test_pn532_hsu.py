@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from microtill.bench.chips.pn532_core import ACK, NACK, frame
-from pn532_host import TestCard
+from pn532_host import SAM, VERSION, TestCard
 from pn532_hosts import HsuHost
 from pn532_links import start, trace_card
 from support.fuzz import examples
-from test_pn532_i2c import READS, RECOVERS, SAM, VERSION
 
 
 @pytest.fixture
@@ -229,47 +228,7 @@ def test_fuzz_the_chip_takes_any_characters_without_falling_over():
     host.start()
 
 
-# The driver
-
-
-@pytest.mark.parametrize("wires", ["reset=reset", ""])
-def test_a_card_is_read_with_and_without_reset(tmp_path, wires):
-    with start(tmp_path, "hsu", READS, wires) as bench:
-        bench.wait_line("listening")
-        bench.hand("nfc", "present", card="visa")
-        assert bench.wait_line("card").endswith("True")
-        assert bench.wait_line("answer").endswith("9000")
-        bench.wait_line("done")
-        assert bench.seen()["nfc"] == {"field": False, "cards": 1}
-        assert bench.violations() == []
-
-
-def test_listening_costs_no_bus(tmp_path):
-    with start(tmp_path, "hsu", "await nfc.start()\nawait card()") as bench:
-        bench.wait_line("listening")
-        began = bench.now_us()
-        bench.wait(lambda: bench.now_us() - began > 200_000)
-        before = bench.counters()["nfc"]["transfers"]
-        bench.wait(lambda: bench.now_us() - began > 1_000_000)
-        assert bench.counters()["nfc"]["transfers"] == before
-
-
-def test_the_longest_apdus(tmp_path):
-    capdu = bytes.fromhex("00e20000ff") + bytes(range(255)) + b"\x00"
-    rapdu = bytes(i * 7 & 255 for i in range(256)) + b"\x90\x00"
-    body = f"""
-    await nfc.start()
-    await card()
-    for _ in range(3):
-        answer = bytes(await nfc.transceive(bytes.fromhex("{capdu.hex()}")))
-        print("whole", answer == bytes.fromhex("{rapdu.hex()}"))
-    """
-    with start(tmp_path, "hsu", body) as bench:
-        bench.wait_line("listening")
-        bench.hand("nfc", "present", card=trace_card(tmp_path, (capdu, rapdu)))
-        bench.wait_line("done")
-        assert [line for line in bench.console_lines() if "whole" in line] == ["whole True"] * 3
-        assert bench.violations() == []
+# The driver: what is so on this link only
 
 
 def test_a_wrong_baud_rate_is_told_as_a_reader_that_does_not_answer(tmp_path):
@@ -279,45 +238,7 @@ def test_a_wrong_baud_rate_is_told_as_a_reader_that_does_not_answer(tmp_path):
         assert any("HSU at 9600 baud" in violation for violation in bench.violations())
 
 
-@pytest.mark.parametrize(("kind", "wires"), [("wedged", "reset=reset"), ("stuck", "reset=reset"), ("stuck", "")])
-def test_a_reader_that_hangs_comes_back_by_itself(tmp_path, kind, wires):
-    with start(tmp_path, "hsu", RECOVERS, wires, speed=5) as bench:
-        bench.wait_line("listening")
-        bench.hand("nfc", "present", card="visa")
-        bench.wait_line("answer")
-        bench.hand("nfc", "fault", kind=kind)
-        bench.wait_line("fault")
-        bench.wait_line("well again")
-        assert bench.wait_line("answer").endswith("9000")
-        assert bench.violations() == []
-
-
-@pytest.mark.parametrize("wires", ["reset=reset", ""])
-def test_a_dead_reader_is_told_until_it_lives(tmp_path, wires):
-    with start(tmp_path, "hsu", RECOVERS, wires, speed=2) as bench:
-        bench.wait_line("listening")
-        bench.hand("nfc", "present", card="visa")
-        bench.wait_line("answer")
-        bench.hand("nfc", "fault", kind="dead")
-        bench.wait_line("still not answering")
-        bench.wait_line("still not answering")
-        bench.hand("nfc", "fault", kind=None)
-        bench.wait_line("well again")
-        assert bench.wait_line("answer").endswith("9000")
-        assert bench.violations() == []
-
-
-def test_a_garbled_answer_is_asked_for_again(tmp_path):
-    body = "await nfc.start()\nawait card()\nprint('answer', bytes(await nfc.transceive(PPSE)).hex())"
-    with start(tmp_path, "hsu", body) as bench:
-        bench.wait_line("listening")
-        bench.hand("nfc", "fault", kind="garbled", count=2)
-        bench.hand("nfc", "present", card="visa")
-        assert bench.wait_line("answer").endswith("9000")
-        assert bench.violations() == []
-
-
-def test_a_cancelled_exchange_leaves_the_reader_usable(tmp_path):
+def test_what_is_left_of_a_cancelled_exchange_is_passed_over(tmp_path):
     """The rest of the old answer is still on the wire when the next command goes out."""
     capdu = bytes.fromhex("00b2010c00")
     rapdu = bytes(250) + b"\x90\x00"

@@ -2,12 +2,9 @@
 
 import pytest
 from microtill.bench.chips.pn532_core import ACK, NACK, frame
-from pn532_host import TestCard
+from pn532_host import SAM, VERSION, TestCard
 from pn532_hosts import I2cHost
 from pn532_links import start, trace_card
-
-VERSION = bytes.fromhex("d50332010607")
-SAM = "14 01 14 01"
 
 
 @pytest.fixture
@@ -226,37 +223,7 @@ def test_a_frame_that_is_too_long_is_refused(host):
     host.seam.violations.clear()
 
 
-# The driver
-
-READS = """
-await nfc.start()
-target = await card()
-print("card", target.uid.hex(), target.iso_dep)
-print("answer", bytes(await nfc.transceive(PPSE)).hex())
-await nfc.release()
-"""
-
-
-@pytest.mark.parametrize("wires", ["irq=irq, reset=reset", "irq=irq", "reset=reset", ""])
-def test_a_card_is_read_with_and_without_irq_and_reset(tmp_path, wires):
-    with start(tmp_path, "i2c", READS, wires) as bench:
-        bench.wait_line("listening")
-        bench.hand("nfc", "present", card="visa")
-        assert bench.wait_line("card").endswith("True")
-        assert bench.wait_line("answer").endswith("9000")
-        bench.wait_line("done")
-        assert bench.seen()["nfc"] == {"field": False, "cards": 1}
-        assert bench.violations() == []
-
-
-def test_listening_costs_no_bus_while_the_interrupt_line_is_silent(tmp_path):
-    with start(tmp_path, "i2c", "await nfc.start()\nawait card()", "irq=irq, reset=reset") as bench:
-        bench.wait_line("listening")
-        began = bench.now_us()
-        bench.wait(lambda: bench.now_us() - began > 200_000)
-        before = bench.counters()["nfc"]["transfers"]
-        bench.wait(lambda: bench.now_us() - began > 1_000_000)
-        assert bench.counters()["nfc"]["transfers"] == before
+# The driver: what is so on this link only
 
 
 @pytest.mark.parametrize("length", [54, 55, 56, 255, 258])
@@ -278,23 +245,6 @@ def test_answers_of_every_length_come_whole(tmp_path, length):
         assert bench.violations() == []
 
 
-def test_the_longest_command_and_an_answer_in_parts(tmp_path):
-    capdu = bytes.fromhex("00e20000ff") + bytes(range(255)) + b"\x00"
-    rapdu = bytes(i * 7 & 255 for i in range(256)) + b"\x90\x00"
-    body = f"""
-    await nfc.start()
-    await card()
-    answer = bytes(await nfc.transceive(bytes.fromhex("{capdu.hex()}")))
-    print("whole", answer == bytes.fromhex("{rapdu.hex()}"))
-    """
-    with start(tmp_path, "i2c", body) as bench:
-        bench.wait_line("listening")
-        bench.hand("nfc", "limit", data=100)
-        bench.hand("nfc", "present", card=trace_card(tmp_path, (capdu, rapdu)))
-        assert bench.wait_line("whole").endswith("True")
-        assert bench.violations() == []
-
-
 def test_a_bus_that_waits_too_little_for_scl_never_starts(tmp_path):
     body = """
     print(await tried(nfc.start()))
@@ -309,72 +259,3 @@ def test_a_bus_that_waits_for_running_but_not_for_waking_is_helped_by_trying_aga
     with start(tmp_path, "i2c", "print(await tried(nfc.start()))", TIMEOUT=600) as bench:
         bench.wait_line("done")
         assert not any("ReaderError" in line for line in bench.console_lines())
-
-
-RECOVERS = """
-await nfc.start()
-for round in range(2):
-    try:
-        await card()
-        print("answer", bytes(await nfc.transceive(PPSE)).hex())
-        await asyncio.sleep_ms(100)
-        while True:
-            await nfc.transceive(PPSE)
-    except (ReaderError, CardError) as e:
-        print("fault", e)
-    while True:
-        try:
-            await nfc.recover()
-            break
-        except ReaderError as e:
-            print("still", e)
-            await asyncio.sleep_ms(200)
-    print("well again")
-"""
-
-
-@pytest.mark.parametrize(
-    ("kind", "wires"),
-    [
-        ("wedged", "irq=irq, reset=reset"),
-        ("wedged", "reset=reset"),
-        ("stuck", "irq=irq, reset=reset"),
-        ("stuck", "irq=irq"),
-        ("stuck", ""),
-    ],
-)
-def test_a_reader_that_hangs_comes_back_by_itself(tmp_path, kind, wires):
-    with start(tmp_path, "i2c", RECOVERS, wires, speed=5) as bench:
-        bench.wait_line("listening")
-        bench.hand("nfc", "present", card="visa")
-        bench.wait_line("answer")
-        bench.hand("nfc", "fault", kind=kind)
-        bench.wait_line("fault")
-        bench.wait_line("well again")
-        assert bench.wait_line("answer").endswith("9000")
-        assert bench.violations() == []
-
-
-@pytest.mark.parametrize("wires", ["irq=irq, reset=reset", ""])
-def test_a_dead_reader_is_told_until_it_lives(tmp_path, wires):
-    with start(tmp_path, "i2c", RECOVERS, wires, speed=2) as bench:
-        bench.wait_line("listening")
-        bench.hand("nfc", "present", card="visa")
-        bench.wait_line("answer")
-        bench.hand("nfc", "fault", kind="dead")
-        bench.wait_line("still not answering")
-        bench.wait_line("still not answering")
-        bench.hand("nfc", "fault", kind=None)
-        bench.wait_line("well again")
-        assert bench.wait_line("answer").endswith("9000")
-        assert bench.violations() == []
-
-
-def test_a_garbled_answer_is_asked_for_again(tmp_path):
-    body = "await nfc.start()\nawait card()\nprint('answer', bytes(await nfc.transceive(PPSE)).hex())"
-    with start(tmp_path, "i2c", body) as bench:
-        bench.wait_line("listening")
-        bench.hand("nfc", "fault", kind="garbled", count=2)
-        bench.hand("nfc", "present", card="visa")
-        assert bench.wait_line("answer").endswith("9000")
-        assert bench.violations() == []

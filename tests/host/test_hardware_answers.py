@@ -63,10 +63,10 @@ def english():
     texts.set_language(None)
 
 
-def examine(board: str, part: str, said: dict, *answers: str):
+def examine(board: str, part: str, said: dict, *answers: str, vid: int | None = None):
     about = {"flash": 1 << 23, "region": 1 << 23, "matrix": False, "drawn": board == "TILL_CYD"}
     terminal = Terminal(board, {"parts": about, "answer": {"keys": []}} | said)
-    hardware = Hardware(terminal, Person(*answers))
+    hardware = Hardware(terminal, Person(*answers), vid=vid)
     hardware.run([part])
     return [f.key for f in hardware.findings], hardware.findings, terminal
 
@@ -161,3 +161,18 @@ def test_firmware_without_the_check_says_so():
     with pytest.raises(Refused) as e:
         Hardware(terminal, Person()).run(["wifi"])
     assert e.value.key == "hw.old_firmware"
+
+
+@pytest.mark.parametrize(
+    ("board", "vid", "key"),
+    [
+        ("TILL_ESP32S3", 0x303A, "hw.usb_native"),
+        ("TILL_ESP32S3", 0x10C4, "hw.usb_bridge"),
+        ("TILL_ESP32", 0x1A86, "hw.usb_only"),
+        ("TILL_ESP32S3", None, None),
+    ],
+)
+def test_the_usb_socket_is_told_by_the_port(board, vid, key):
+    """303A is Espressif's own vendor ID, the others are those of bridges (CP210x, CH340)."""
+    told = examine(board, "module", {}, vid=vid)[0]
+    assert [k for k in told if k.startswith("hw.usb")] == ([key] if key else [])
