@@ -185,8 +185,8 @@ add(
             "按复位键再试；空白芯片请用 `microtill flash --port {port} --chip 固件.bin`；固件编入 MicroPython 的板子"
             "没有提示符，更新方法见 boards/ 下该板的 deploy.md",
             "{port} gives no MicroPython prompt|press reset and try again; a bare chip takes "
-            "`microtill flash --port {port} --chip FIRMWARE.bin`; a board whose firmware is built into its MicroPython has "
-            "no prompt: deploy.md in its folder under boards/ says how to renew it",
+            "`microtill flash --port {port} --chip FIRMWARE.bin`; a board whose firmware is built into its MicroPython "
+            "has no prompt: deploy.md in its folder under boards/ says how to renew it",
         ),
         "error.board_program": (
             "板上的程序出错：{detail}|按复位键再试；若重复出现，请换线或换板",
