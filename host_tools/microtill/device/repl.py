@@ -183,10 +183,10 @@ add(
         "error.no_prompt": (
             "{port} 没有给出 MicroPython 提示符|"
             "按复位键再试；空白芯片请用 `microtill flash --port {port} --chip 固件.bin`；固件编入 MicroPython 的板子"
-            "没有提示符，更新方法见 boards/ 下该板的 deploy.md",
+            "没有提示符，更新方法见 boards/deploy.md",
             "{port} gives no MicroPython prompt|press reset and try again; a bare chip takes "
             "`microtill flash --port {port} --chip FIRMWARE.bin`; a board whose firmware is built into its MicroPython "
-            "has no prompt: deploy.md in its folder under boards/ says how to renew it",
+            "has no prompt: boards/deploy.md says how to renew it",
         ),
         "error.board_program": (
             "板上的程序出错：{detail}|按复位键再试；若重复出现，请换线或换板",
