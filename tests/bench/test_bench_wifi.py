@@ -200,7 +200,7 @@ def test_a_short_gap_is_not_noticed():
             pass
 
     changes: list = []
-    clock = Clock(1000)
+    clock = Clock(100)
     wlan = Wlan.__new__(Wlan)
     wlan.connected, wlan._joined = False, None
     Wlan.__init__(wlan, clock, Link(), [AccessPoint("a")])
