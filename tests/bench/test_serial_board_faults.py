@@ -13,6 +13,7 @@ import serial
 from littlefs import LittleFS, UserContext
 from microtill.bench.client import Bench, BenchError
 from microtill.simulator.board import VirtualBoard, file_partition, littlefs_image, prepare_flash, read_files
+from microtill.simulator.world import NETWORK, PASSWORD
 from support.serial_board import mpremote, opened, started
 
 MICROTILL = Path(sys.executable).with_name("microtill")
@@ -202,8 +203,46 @@ def test_the_command_keeps_a_board_until_it_is_told_to_end(tmp_path, end):
         assert not os.path.lexists(tmp_path / "port")
 
 
+def test_what_is_typed_at_the_command_is_played_and_the_panel_is_told(tmp_path):
+    command = [MICROTILL, "sim", "--headless", "--serial", "port", "--connect", "127.0.0.1:8443"]
+    typed = subprocess.PIPE
+    process = subprocess.Popen(command, cwd=tmp_path, stdin=typed, stdout=subprocess.PIPE, text=True, bufsize=1)
+    try:
+        assert process.stdin and process.stdout
+        head = [process.stdout.readline() for _ in range(3)]
+        assert "acquirer.microtill.test:8443 is 127.0.0.1:8443" in head[1]
+        assert NETWORK in head[2] and PASSWORD in head[2]
+
+        def says(line: str) -> str:
+            process.stdin.write(f"{line}\n")
+            return process.stdout.readline()
+
+        wait_for(lambda: "02005E100001" in says(""))  # a blank terminal shows its serial
+        blank = says("")
+        process.stdin.write("key ENTER\nkey MENU\n")  # the first is understood by nobody, and does no harm
+        assert "typed:1" in process.stdout.readline()
+        assert process.stdout.readline() == blank
+        assert process.stdout.readline() not in ("", blank)
+        process.stdin.close()  # nobody types any more; the board stays
+        assert mpremote(os.readlink(tmp_path / "port"), "exec", "print('here')") == "here\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == "ended\n"
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_command_refuses_an_address_that_is_none(tmp_path):
+    for address in ("8443", "127.0.0.1", "127.0.0.1:99999", "a b:1"):
+        words = ["--headless", "--serial", "port", "--connect", address]
+        done = subprocess.run([MICROTILL, "sim", *words], cwd=tmp_path, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "HOST:PORT" in done.stderr
+
+
 def test_the_command_says_what_to_use_when_nothing_is_asked_for(tmp_path):
-    for words in ([], ["--serial", "p"], ["--headless"], ["--headless", "--no-acquirer"]):
+    for words in ([], ["--serial", "p"], ["--headless"], ["--headless", "--no-acquirer"], ["--connect", "h:1"]):
         done = subprocess.run([MICROTILL, "sim", *words], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 2
         assert "--script FILE" in done.stderr

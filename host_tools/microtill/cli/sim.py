@@ -2,8 +2,12 @@
 
 import contextlib
 import os
+import re
+import select
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -11,18 +15,22 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from microtill.acquirer.config import DEFAULT_NAME, DEFAULT_PORT
 from microtill.acquirer.process import AcquirerError, AcquirerProcess, make_template
 from microtill.bench.client import BenchError
 from microtill.cli.boards import BoardName
 from microtill.device.errors import DeviceError
 from microtill.simulator.board import VirtualBoard
 from microtill.simulator.script import Player, ScriptError, ScriptFailed, parse
-from microtill.simulator.world import World
+from microtill.simulator.world import NETWORK, PASSWORD, World
 
 USAGE = 2
 FAILED = 1
 
 _ALIVE_S = 0.5
+_STILL_S = 0.2
+_SETTLED_S = 3.0
+_CONNECT = re.compile(r"([^\s/@]+):([0-9]{1,5})", re.ASCII)
 _WHAT = """what shall it do?
   --script FILE             play a scenario
   --headless --serial PATH  be a board at a serial port, until Ctrl-C
@@ -41,6 +49,9 @@ def sim(
     state: Annotated[Path | None, typer.Option(help="folder for the terminal's flash; kept")] = None,
     serial: Annotated[Path | None, typer.Option(help="put its serial port there, and run until Ctrl-C")] = None,
     no_acquirer: Annotated[bool, typer.Option("--no-acquirer", help="with --serial: the board alone")] = False,
+    connect: Annotated[
+        str | None, typer.Option(help="with --serial: its Wi-Fi leads to the acquirer that you serve at HOST:PORT")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for screenshots")] = Path("."),
     board: BoardName = "TILL_ESP32S3",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print failures only")] = False,
@@ -49,12 +60,17 @@ def sim(
 
     On failure the panel is saved as PNG beside the screenshots. The script's language: host_tools/README.md.
 
-    With --serial it plays nothing: it is a board with files in its flash, for mpremote and for other commands.
+    With --serial it is a board with files in its flash, for mpremote and for other commands. What is typed then is
+    played, as lines of a script; Enter alone shows the panel.
     """
     if serial and not script and headless:
-        _keep(serial, state, blank, board, not no_acquirer)
+        to = _CONNECT.fullmatch(connect or "")
+        if connect and not (to and int(to[2]) < 65536):
+            _errors.print("--connect takes HOST:PORT, for example 127.0.0.1:8443")
+            raise typer.Exit(USAGE)
+        _keep(serial, state, blank, board, not (no_acquirer or to), (to[1], int(to[2])) if to else None)
         return
-    if serial or no_acquirer or not script:
+    if serial or no_acquirer or connect or not script:
         _errors.print(_WHAT, markup=False)
         raise typer.Exit(USAGE)
     if language not in ("zh", "en"):
@@ -89,14 +105,18 @@ def sim(
         raise typer.Exit(FAILED) from None
 
 
-def _keep(link: Path, state: Path | None, blank: bool, board: str, with_acquirer: bool) -> None:
+def _keep(
+    link: Path, state: Path | None, blank: bool, board: str, with_acquirer: bool, connect: tuple[str, int] | None
+) -> None:
     """A board at a serial port until SIGINT or SIGTERM; what it kept is then ready for the next run."""
     ended = threading.Event()
 
     def end(*_: object) -> None:
         ended.set()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Typing belongs to whoever is in the foreground: reading from the background fails then, and does not stop us.
+    actions = {signal.SIGINT: end, signal.SIGTERM: end, signal.SIGTTIN: signal.SIG_IGN}
+    before = {number: signal.signal(number, action) for number, action in actions.items()}
     try:
         with contextlib.ExitStack() as stack:
             acquirer = stack.enter_context(_acquirer(state)) if with_acquirer else None
@@ -105,8 +125,18 @@ def _keep(link: Path, state: Path | None, blank: bool, board: str, with_acquirer
             typer.echo(f"{board} at {link}: {hint}   (Ctrl-C ends it)")
             if acquirer:
                 typer.echo(f"its acquirer is on port {acquirer.port}, data in {acquirer.home.path}")
-            while not ended.wait(_ALIVE_S):
-                vb.bench.state()
+            if connect:
+                vb.bench.hosts({f"{DEFAULT_NAME}:{DEFAULT_PORT}": connect})
+                typer.echo(f"{DEFAULT_NAME}:{DEFAULT_PORT} is {connect[0]}:{connect[1]} to it")
+            if acquirer or connect:
+                typer.echo(f"its Wi-Fi network is {NETWORK}, the password {PASSWORD}")
+            player, keyboard = Player(vb.world, Path(), Path()), _Keyboard()
+            while not ended.is_set():
+                lines = keyboard.lines(_ALIVE_S)
+                for line in lines:
+                    _play(player, line)
+                if not lines:
+                    vb.bench.state()
     except (BenchError, AcquirerError) as e:
         _errors.print(f"{e}", markup=False)
         raise typer.Exit(FAILED) from None
@@ -114,6 +144,44 @@ def _keep(link: Path, state: Path | None, blank: bool, board: str, with_acquirer
         for number, handler in before.items():
             signal.signal(number, handler)
     typer.echo("ended")
+
+
+class _Keyboard:
+    """What is typed at the standard input, for as long as there is one."""
+
+    def __init__(self):
+        self._open = sys.stdin is not None
+        self._rest = b""
+
+    def lines(self, timeout: float) -> list[str]:
+        """The lines that came within `timeout` seconds."""
+        if not self._open:
+            time.sleep(timeout)
+            return []
+        if not select.select([sys.stdin], [], [], timeout)[0]:
+            return []
+        try:
+            got = os.read(sys.stdin.fileno(), 4096)
+        except OSError:  # we are in the background: it is meant for somebody else
+            time.sleep(timeout)
+            return []
+        self._open = bool(got)
+        *whole, self._rest = (self._rest + got).split(b"\n")
+        return [line.decode("utf-8", "replace") for line in whole]
+
+
+def _play(player: Player, line: str) -> None:
+    """Play a typed line, and show what is on the panel once it rests."""
+    try:
+        player.play(parse(line, "typed"))
+    except (ScriptError, ScriptFailed) as e:
+        typer.echo(str(e))
+    shown: list[str] | None = None
+    end = time.monotonic() + _SETTLED_S
+    while shown != (now := player.world.read_screen()) and time.monotonic() < end:
+        shown = now
+        time.sleep(_STILL_S)
+    typer.echo(f"panel: {' · '.join(now) or 'nothing'}")
 
 
 def _acquirer(state: Path | None) -> AcquirerProcess:
