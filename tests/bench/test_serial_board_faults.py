@@ -204,7 +204,17 @@ def test_the_command_keeps_a_board_until_it_is_told_to_end(tmp_path, end):
 
 
 def test_what_is_typed_at_the_command_is_played_and_the_panel_is_told(tmp_path):
-    command = [MICROTILL, "sim", "--headless", "--serial", "port", "--connect", "127.0.0.1:8443"]
+    command = [
+        MICROTILL,
+        "sim",
+        "--headless",
+        "--serial",
+        "port",
+        "--connect",
+        "127.0.0.1:8443",
+        "--unit",
+        "02005EABCDEF",
+    ]
     typed = subprocess.PIPE
     process = subprocess.Popen(command, cwd=tmp_path, stdin=typed, stdout=subprocess.PIPE, text=True, bufsize=1)
     try:
@@ -217,7 +227,7 @@ def test_what_is_typed_at_the_command_is_played_and_the_panel_is_told(tmp_path):
             process.stdin.write(f"{line}\n")
             return process.stdout.readline()
 
-        wait_for(lambda: "02005E100001" in says(""))  # a blank terminal shows its serial
+        wait_for(lambda: "02005EABCDEF" in says(""))  # a blank terminal shows its serial
         blank = says("")
         process.stdin.write("key ENTER\nkey MENU\n")  # the first is understood by nobody, and does no harm
         assert "typed:1" in process.stdout.readline()
@@ -233,16 +243,30 @@ def test_what_is_typed_at_the_command_is_played_and_the_panel_is_told(tmp_path):
         process.wait()
 
 
-def test_the_command_refuses_an_address_that_is_none(tmp_path):
-    for address in ("8443", "127.0.0.1", "127.0.0.1:99999", "a b:1"):
-        words = ["--headless", "--serial", "port", "--connect", address]
+@pytest.mark.parametrize(
+    ("option", "values", "wanted"),
+    [
+        ("--connect", ("8443", "127.0.0.1", "127.0.0.1:99999", "a b:1"), "HOST:PORT"),
+        ("--unit", ("1", "02005E10000G", "02005E1000011"), "12 hex digits"),
+    ],
+)
+def test_the_command_refuses_what_is_no_address_and_no_serial(tmp_path, option, values, wanted):
+    for value in values:
+        words = ["--headless", "--serial", "port", option, value]
         done = subprocess.run([MICROTILL, "sim", *words], cwd=tmp_path, capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "HOST:PORT" in done.stderr
+        assert wanted in done.stderr
 
 
 def test_the_command_says_what_to_use_when_nothing_is_asked_for(tmp_path):
-    for words in ([], ["--serial", "p"], ["--headless"], ["--headless", "--no-acquirer"], ["--connect", "h:1"]):
+    for words in (
+        [],
+        ["--serial", "p"],
+        ["--headless"],
+        ["--headless", "--no-acquirer"],
+        ["--connect", "h:1"],
+        ["--unit", "02005E100002"],
+    ):
         done = subprocess.run([MICROTILL, "sim", *words], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 2
         assert "--script FILE" in done.stderr

@@ -1,6 +1,7 @@
 """`microtill sim`: the terminal on the bench, played by a script, or kept at a serial port for other tools."""
 
 import contextlib
+import functools
 import os
 import re
 import select
@@ -30,6 +31,8 @@ FAILED = 1
 _ALIVE_S = 0.5
 _STILL_S = 0.2
 _SETTLED_S = 3.0
+_FIRST_UNIT = "02005E100001"
+_UNIT = re.compile(r"[0-9A-Fa-f]{12}", re.ASCII)
 _CONNECT = re.compile(r"([^\s/@]+):([0-9]{1,5})", re.ASCII)
 _WHAT = """what shall it do?
   --script FILE             play a scenario
@@ -52,6 +55,9 @@ def sim(
     connect: Annotated[
         str | None, typer.Option(help="with --serial: its Wi-Fi leads to the acquirer that you serve at HOST:PORT")
     ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="with --serial: its own serial, 12 hex digits [default: 02005E100001]")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for screenshots")] = Path("."),
     board: BoardName = "TILL_ESP32S3",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print failures only")] = False,
@@ -68,9 +74,15 @@ def sim(
         if connect and not (to and int(to[2]) < 65536):
             _errors.print("--connect takes HOST:PORT, for example 127.0.0.1:8443")
             raise typer.Exit(USAGE)
-        _keep(serial, state, blank, board, not (no_acquirer or to), (to[1], int(to[2])) if to else None)
+        if unit and not _UNIT.fullmatch(unit):
+            _errors.print("--unit takes 12 hex digits, for example 02005E100002")
+            raise typer.Exit(USAGE)
+        make = functools.partial(
+            VirtualBoard, state, blank, board, link=serial, unique_id=(unit or _FIRST_UNIT).lower()
+        )
+        _keep(make, serial, state, not (no_acquirer or to), (to[1], int(to[2])) if to else None)
         return
-    if serial or no_acquirer or connect or not script:
+    if serial or no_acquirer or connect or unit or not script:
         _errors.print(_WHAT, markup=False)
         raise typer.Exit(USAGE)
     if language not in ("zh", "en"):
@@ -106,7 +118,11 @@ def sim(
 
 
 def _keep(
-    link: Path, state: Path | None, blank: bool, board: str, with_acquirer: bool, connect: tuple[str, int] | None
+    make: Callable[..., VirtualBoard],
+    link: Path,
+    state: Path | None,
+    with_acquirer: bool,
+    connect: tuple[str, int] | None,
 ) -> None:
     """A board at a serial port until SIGINT or SIGTERM; what it kept is then ready for the next run."""
     ended = threading.Event()
@@ -120,9 +136,9 @@ def _keep(
     try:
         with contextlib.ExitStack() as stack:
             acquirer = stack.enter_context(_acquirer(state)) if with_acquirer else None
-            vb = stack.enter_context(VirtualBoard(state, blank, board, acquirer, link))
+            vb = stack.enter_context(make(acquirer=acquirer))
             hint = "no prompt" if vb.frozen else f"mpremote connect {vb.bench.port()}"
-            typer.echo(f"{board} at {link}: {hint}   (Ctrl-C ends it)")
+            typer.echo(f"{vb.board} at {link}: {hint}   (Ctrl-C ends it)")
             if acquirer:
                 typer.echo(f"its acquirer is on port {acquirer.port}, data in {acquirer.home.path}")
             if connect:
