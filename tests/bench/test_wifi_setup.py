@@ -23,6 +23,13 @@ def blank():
         world.console.wait_ready()
         yield world
         assert world.bench.violations() == []
+        assert max(clicks(world)) < 1000, "the radio's scan takes two seconds: a key's tone has ended before"
+
+
+def clicks(world: World) -> list[int]:
+    """How long each key's tone was, in milliseconds."""
+    tones = (text.split() for _, chip, text in world.bench.trace() if chip == "buzzer")
+    return [int(words[3]) for words in tones if words[0] == "2000"]
 
 
 def lines(world: World) -> str:

@@ -4,6 +4,7 @@ import asyncio
 
 from micropython import const
 
+_TONE_MS = const(30)  # the tone of the key that asked for a scan ends before it
 _CONNECT_S = const(20)
 _POLL_MS = const(200)
 _BACK_OFF_S = (1, 2, 5, 10, 20, 30)
@@ -51,6 +52,7 @@ class Wifi:
 
     async def scan(self) -> list:
         """As WLAN.scan: two seconds during which nothing else runs. Empty when the radio will not. Hold it first."""
+        await asyncio.sleep_ms(_TONE_MS)
         async with self._station:
             try:
                 if not self.connected:

@@ -151,7 +151,11 @@ class World:
             self._after(60, lambda: self.bench.seen()["keypad"]["rests"])
 
     def press(self, key: str) -> None:
-        """Push a key down and leave it there, once the terminal has clicked; given up as `key` is."""
+        """Push a key down and leave it there, once the terminal has clicked; given up as `key` is.
+
+        A terminal that was busy when the last key went up must have seen that first: else it is the same press to it.
+        """
+        self._after(0, lambda: self.bench.seen()["keypad"]["rests"])
         clicks = self._tones()
         self.bench.press(key)
         self._after(80, lambda: self._tones() > clicks)
