@@ -106,6 +106,15 @@ def test_lines_that_are_drawn_are_not_text(port):
     assert not any(len(text) > 1 for _, _, _, text in reading.read_lines(bytes(frame)))
 
 
+def test_the_end_of_a_drawn_line_takes_nothing_from_the_text_below_it(port):
+    frame = bytearray(frame_of(port.call("draw", 76, 190, "9CF0 A260 1039 06E2", 3, 5, 1, 5)))
+    line, row = PALETTE[3], WIDTH * 3
+    for x in range(12, 228):  # its end looks like 一, whose cell reaches into that of the last two digits
+        frame[186 * row + x * 3 : 186 * row + x * 3 + 3] = line
+    assert reading.read_lines(bytes(frame)) == [(76, 190, 1, "9CF0 A260 1039 06E2")]
+    assert [text for *_, text in reading.read_lines(frame_of(port.call("draw", 80, 40, "一", 3, 5, 1, 5)))] == ["一"]
+
+
 def test_contains_follows_a_broken_line_and_not_spaces(port):
     shown = {name: frame for name, frame, _ in frames("en")}
     assert reading.contains(shown["present"], "Present card or phone")

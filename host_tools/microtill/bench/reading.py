@@ -290,8 +290,11 @@ def _matches(planes: _Planes) -> Iterator[_Match]:
                         continue
                     for x, glyph, paper in _starts(window.to_bytes(size, "little"), scale):
                         other = _other(planes, x, y, scale, glyph, colour, paper)
-                        if other is not None:
-                            yield _Match(x, y, scale, glyph, *((other, colour) if paper else (colour, other)))
+                        if other is None:
+                            continue
+                        match = _Match(x, y, scale, glyph, *((other, colour) if paper else (colour, other)))
+                        if not _goes_on(planes, match):
+                            yield match
 
 
 @lru_cache(maxsize=20_000)  # most of a frame is as it was in the frame before
@@ -351,6 +354,17 @@ def _other(planes: _Planes, x: int, y: int, scale: int, glyph: _Glyph, colour: i
         if all(rows[y + at] >> shift & window == wanted ^ inverse for at, wanted in enumerate(drawn)):
             return other
     return None
+
+
+def _goes_on(planes: _Planes, match: _Match) -> bool:
+    """Whether it is the end of a line that somebody has drawn: one stroke across, and more of it beside the cell."""
+    rows = match.glyph.bits.to_bytes(2 * match.glyph.columns)
+    each = match.glyph.columns // 8
+    inked = [y for y in range(16) if any(rows[y * each : (y + 1) * each])]
+    if len(inked) != 1:
+        return False
+    lanes = planes.rows[match.ink][match.y + inked[0] * match.scale]
+    return any(lanes >> 16 * x & 1 for x in (match.x - 1, match.right) if 0 <= x < planes.width)
 
 
 def _settle(matches: list[_Match]) -> list[_Match]:
