@@ -37,14 +37,20 @@ WRONG_VALUE = 2
 VERIFICATION_FAILED = 5
 NOT_POSSIBLE = 6
 
-app = typer.Typer(no_args_is_help=True, help="The reference acquirer: keys, merchants, terminals, server.")
-merchant = typer.Typer(no_args_is_help=True, help="Merchants: who is paid.")
-terminal = typer.Typer(no_args_is_help=True, help="Terminal IDs, and the units that hold them.")
-operator = typer.Typer(no_args_is_help=True, help="Accounts of technicians, administrators and auditors.")
-session = typer.Typer(no_args_is_help=True, help="Who is signed in.")
-work = typer.Typer(no_args_is_help=True, help="What technicians are to do, and how it ended.")
-code = typer.Typer(no_args_is_help=True, help="Activation codes for a terminal's keypad.")
-suspense = typer.Typer(no_args_is_help=True, help="Money that arrived for a batch that was closed here.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The reference acquirer: keys, merchants, terminals, server."
+)
+merchant = typer.Typer(no_args_is_help=True, add_completion=False, help="Merchants: who is paid.")
+terminal = typer.Typer(no_args_is_help=True, add_completion=False, help="Terminal IDs, and the units that hold them.")
+operator = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Accounts of technicians, administrators and auditors."
+)
+session = typer.Typer(no_args_is_help=True, add_completion=False, help="Who is signed in.")
+work = typer.Typer(no_args_is_help=True, add_completion=False, help="What technicians are to do, and how it ended.")
+code = typer.Typer(no_args_is_help=True, add_completion=False, help="Activation codes for a terminal's keypad.")
+suspense = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Money that arrived for a batch that was closed here."
+)
 for group, named in (
     (merchant, "merchant"),
     (terminal, "terminal"),

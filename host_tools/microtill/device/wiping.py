@@ -32,7 +32,7 @@ _OPEN_KEYS = ("settings/",)
 add(
     {
         "help.wipe": (
-            "清除一台终端的全部密钥、设置和日志，并逐块检查闪存作为证明",
+            "清除一台终端的全部密钥、设置和流水，并逐块检查闪存作为证明",
             "Erase all keys, settings and the journal of a terminal, and prove it by reading its raw flash.",
         ),
         "option.words": (
