@@ -70,7 +70,9 @@ def demo(
     except (ScriptFailed, BenchError, AcquirerError, DeviceError) as e:
         console.print(f"\n[bold red]The demo failed:[/] {e}", markup=True)
         raise typer.Exit(FAILED) from None
-    console.print(f"\n[bold green]APPROVED[/]  one sale of ¥12.34 at the acquirer and on the panel: {picture}")
+    console.print(
+        f"\n[bold green]APPROVED[/]  one sale of ¥12.34 at the acquirer and on the panel: {picture}", soft_wrap=True
+    )
 
 
 def _play(story: Story, language: str, picture: Path, state: Path) -> None:
