@@ -203,7 +203,7 @@ def test_a_healthy_terminal_has_nothing_wrong(shop):
 def test_doctor_finds_a_board_without_firmware(shop):
     done = run("doctor", "--port", shop.bare.port, "--json", status=7)
     (finding,) = findings(done)["answer"]
-    assert "without microtill" in finding["text"]
+    assert "microtill does not run there" in finding["text"]
     assert "TILL_ESP32S3 on the bench" in finding["text"]
     assert "microtill flash" in finding["next"]
 

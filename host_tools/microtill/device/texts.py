@@ -144,9 +144,10 @@ add(
             "{port} went away|check the cable, plug it in again and repeat the command",
         ),
         "error.micropython_prompt": (
-            "{port} 上只有 MicroPython，没有 microtill 固件（{found}）|用 `microtill flash --port {port}` 烧录固件",
-            "{port} is a MicroPython prompt without microtill ({found})|"
-            "`microtill flash --port {port}` puts the firmware there",
+            "{port} 停在 MicroPython 提示符，没有运行 microtill（{found}）|"
+            "用 `microtill flash --port {port}` 烧录或恢复固件",
+            "{port} is at MicroPython's prompt, microtill does not run there ({found})|"
+            "`microtill flash --port {port}` puts the firmware there, or starts what is there",
         ),
         "error.bare_chip": (
             "{port} 上的芯片没有固件（{found}）|"
