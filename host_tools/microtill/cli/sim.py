@@ -56,7 +56,7 @@ def sim(
         str | None, typer.Option(help="with --serial: its Wi-Fi leads to the acquirer that you serve at HOST:PORT")
     ] = None,
     unit: Annotated[
-        str | None, typer.Option(help="with --serial: its own serial, 12 hex digits [default: 02005E100001]")
+        str | None, typer.Option(help="with --serial: the serial it has, 12 hex digits (02005E100001)")
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for screenshots")] = Path("."),
     board: BoardName = "TILL_ESP32S3",
@@ -66,8 +66,9 @@ def sim(
 
     On failure the panel is saved as PNG beside the screenshots. The script's language: host_tools/README.md.
 
-    With --serial it is a board with files in its flash, for mpremote and for other commands. What is typed then is
-    played, as lines of a script; Enter alone shows the panel.
+    With --serial it is a board with files in its flash, for mpremote and for other commands.
+
+    What is typed then is played, as lines of a script; Enter alone shows the panel.
     """
     if serial and not script and headless:
         to = _CONNECT.fullmatch(connect or "")
