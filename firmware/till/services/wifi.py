@@ -11,8 +11,6 @@ _BACK_OFF_S = (1, 2, 5, 10, 20, 30)
 
 # network.STAT_* of the ESP32 port; the module itself belongs to the board.
 _IDLE = const(1000)
-_CONNECTING = const(1001)
-_GOT_IP = const(1010)
 _REASONS = {
     201: "reason.wifi_not_found",
     202: "reason.wifi_password",

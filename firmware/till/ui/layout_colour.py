@@ -138,34 +138,13 @@ class ColourLayout(Bands):
 
     def confirm(self, title, rows, first, cancel, ok, more) -> int:
         """Returns the index of the first row that found no place."""
-        bands: list = [(_STATUS, 66, ColourLayout._draw_title, title)]
-        y = 66
-        at = first
-        while at < len(rows):
-            label, value = rows[at]
-            height = self._row_height(label, value)
-            if y + height > self._bottom:
-                break
-            bands.append((y, y + height, ColourLayout._draw_row, label, value))
-            y += height
-            at += 1
-        bands.append((y, self._bottom, None))
+        bands, at = self._rows(title, rows, first, 66)
         bands.append(self._footer(cancel, more if at < len(rows) else ok))
         self._show(bands)
         return at
 
     def menu(self, title, items, selected, move, cancel, ok) -> None:
-        pitch = 24
-        room = (self._bottom - 68) // pitch
-        first = max(0, min(selected - room // 2, len(items) - room))
-        bands: list = [(_STATUS, 68, ColourLayout._draw_title, title)]
-        y = 68
-        for i in range(first, min(first + room, len(items))):
-            digit = str(i + 1) if i < 9 else ""
-            more = "↑" if i == first and first else "↓" if i == first + room - 1 and i + 1 < len(items) else ""
-            bands.append((y, y + pitch, ColourLayout._draw_item, digit, items[i], i == selected, more))
-            y += pitch
-        bands.append((y, self._bottom, None))
+        bands = self._items(title, items, selected, 68)
         bands.append(self._footer(cancel, ok, move))
         self._show(bands)
 
@@ -184,6 +163,35 @@ class ColourLayout(Bands):
 
     def _footer(self, left, right, middle="", middle_cap="A B"):
         return (self._bottom, self._canvas.height, ColourLayout._draw_footer, left, right, middle, middle_cap)
+
+    def _rows(self, title, rows, first, y) -> tuple:
+        """Bands of the title, down to `y`, and of the rows from `first` on; and the first row that found no place."""
+        bands: list = [(_STATUS, y, ColourLayout._draw_title, title)]
+        at = first
+        while at < len(rows):
+            label, value = rows[at]
+            height = self._row_height(label, value)
+            if y + height > self._bottom:
+                break
+            bands.append((y, y + height, ColourLayout._draw_row, label, value))
+            y += height
+            at += 1
+        bands.append((y, self._bottom, None))
+        return bands, at
+
+    def _items(self, title, items, selected, y) -> list:
+        """Bands of the title, down to `y`, and of as many items as find room, the selected one among them."""
+        pitch = 24
+        room = (self._bottom - y) // pitch
+        first = max(0, min(selected - room // 2, len(items) - room))
+        bands: list = [(_STATUS, y, ColourLayout._draw_title, title)]
+        for i in range(first, min(first + room, len(items))):
+            digit = str(i + 1) if i < 9 else ""
+            more = "↑" if i == first and first else "↓" if i == first + room - 1 and i + 1 < len(items) else ""
+            bands.append((y, y + pitch, ColourLayout._draw_item, digit, items[i], i == selected, more))
+            y += pitch
+        bands.append((y, self._bottom, None))
+        return bands
 
     def _row_height(self, label, value) -> int:
         font = self._canvas.font

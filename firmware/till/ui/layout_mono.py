@@ -10,7 +10,6 @@ _TURN = const(4)  # the status line is set twice a second: a page stands for two
 
 _LEFT = const(0)
 _CENTRE = const(1)
-_RIGHT = const(2)
 
 
 class MonoLayout(Bands):

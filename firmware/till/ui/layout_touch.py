@@ -120,34 +120,12 @@ class TouchLayout(ColourLayout):
 
     def confirm(self, title, rows, first, cancel, ok, more) -> int:
         """Returns the index of the first row that found no place."""
-        bands: list = [(_STATUS, 56, TouchLayout._draw_title, title)]
-        y = 56
-        at = first
-        while at < len(rows):
-            label, value = rows[at]
-            height = self._row_height(label, value)
-            if y + height > self._bottom:
-                break
-            bands.append((y, y + height, TouchLayout._draw_row, label, value))
-            y += height
-            at += 1
-        bands.append((y, self._bottom, None))
+        bands, at = self._rows(title, rows, first, 56)
         self._put(bands, cancel, more if at < len(rows) else ok)
         return at
 
     def menu(self, title, items, selected, move, cancel, ok) -> None:
-        pitch = 24
-        room = (self._bottom - 56) // pitch
-        first = max(0, min(selected - room // 2, len(items) - room))
-        bands: list = [(_STATUS, 56, TouchLayout._draw_title, title)]
-        y = 56
-        for i in range(first, min(first + room, len(items))):
-            digit = str(i + 1) if i < 9 else ""
-            more = "↑" if i == first and first else "↓" if i == first + room - 1 and i + 1 < len(items) else ""
-            bands.append((y, y + pitch, TouchLayout._draw_item, digit, items[i], i == selected, more))
-            y += pitch
-        bands.append((y, self._bottom, None))
-        self._put(bands, cancel, ok)
+        self._put(self._items(title, items, selected, 56), cancel, ok)
 
     def entry(self, title, text, hint, mode, cancel, ok, mode_text) -> None:
         """In a `mode` the keys have letters, and the arrows move in the text."""
