@@ -2,9 +2,10 @@
 
 import contextlib
 from collections import defaultdict
+from collections.abc import Iterator
 
 import pytest
-from microtill.bench.client import BenchError
+from microtill.bench.client import Bench, BenchError
 from microtill.cli.sim import prepare
 from microtill.simulator.script import WAIT_SPEED
 from microtill.simulator.world import World
@@ -21,6 +22,19 @@ def pytest_runtest_makereport(item, call):
     if report.when == "call":
         item.stash[_outcome] = report.passed
     return report
+
+
+@pytest.fixture
+def benches() -> Iterator[list[Bench]]:
+    """Takes the benches that a test starts: at its end no chip may have been used wrongly, and each is stopped."""
+    started: list[Bench] = []
+    yield started
+    try:
+        for bench in started:
+            assert bench.violations() == []
+    finally:
+        for bench in started:
+            bench.stop()
 
 
 @pytest.fixture(scope="session")

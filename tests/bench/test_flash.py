@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from microtill.acquirer.process import AcquirerProcess
-from microtill.bench.client import Timeout
 from microtill.device.errors import DeviceError, NoAnswer, Refused, Unplugged, UsageError, VerificationFailed
 from microtill.device.installed import MAIN, MANIFEST, NEW, free_blocks
 from microtill.device.ports import Port, ask
@@ -16,7 +15,7 @@ from microtill.release import boards
 from microtill.simulator.board import VirtualBoard, read_files
 from microtill.simulator.texts import texts
 from support.flash_board import BOARD, besides_files, installed, put, release
-from support.serial_board import mpremote
+from support.serial_board import mpremote, plug_when_it_is_out
 from support.worlds import sell
 
 OTHERS = "/notes.txt"
@@ -123,14 +122,6 @@ def test_unplugged_in_the_middle_it_goes_on_when_it_is_plugged_in_again(tmp_path
         assert done.resumed == 1
         assert done.selftest == "ok"
         holds(vb, wanted)
-
-
-def plug_when_it_is_out(vb: VirtualBoard) -> None:
-    try:
-        vb.bench.wait(lambda: vb.bench.port() is None, "the cable to come out", 60)
-    except Timeout:
-        return  # the test then says that nothing was resumed
-    vb.plug()
 
 
 def test_left_unplugged_it_says_so_and_the_next_run_writes_only_the_rest(tmp_path, wanted, effort):

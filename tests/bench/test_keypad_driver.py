@@ -6,6 +6,7 @@ import textwrap
 import pytest
 from microtill.bench.chips.matrix import LEGEND
 from microtill.bench.client import Bench
+from support.bench import keys, rest
 
 WIRING = """
 [chip.keypad]
@@ -48,9 +49,7 @@ while True:
 
 
 @pytest.fixture
-def run(tmp_path):
-    benches = []
-
+def run(tmp_path, benches):
     def start(body: str, speed: float = 1.0) -> Bench:
         (tmp_path / "wiring.toml").write_text(WIRING)
         (tmp_path / "main.py").write_text(SCRIPT.replace("BODY", textwrap.indent(textwrap.dedent(body), "    ")))
@@ -58,24 +57,7 @@ def run(tmp_path):
         benches.append(bench)
         return bench
 
-    yield start
-    try:
-        for bench in benches:
-            assert bench.violations() == []
-    finally:
-        for bench in benches:
-            bench.stop()
-
-
-def keys(bench: Bench) -> list[tuple[str, str]]:
-    lines = (line.split() for line in bench.console_lines() if line.startswith("key "))
-    return [(words[1], words[2]) for words in lines]
-
-
-def rest(bench: Bench, ms: int = 150) -> None:
-    """Let bench time pass in which nothing is expected."""
-    end = bench.now_us() + ms * 1000
-    bench.wait(lambda: bench.now_us() > end)
+    return start
 
 
 def test_every_key_through_its_bounce_is_one_press_and_one_release(run):

@@ -5,6 +5,7 @@ import textwrap
 import pytest
 from microtill.bench.chips.matrix import LEGEND
 from microtill.bench.client import Bench
+from support.bench import keys, rest
 
 TOUCH = """
 [bus.keypad]
@@ -73,9 +74,7 @@ BOARDS = {"touch": (TOUCH, TOUCH_SCRIPT), "expander": (EXPANDER, EXPANDER_SCRIPT
 
 
 @pytest.fixture
-def run(tmp_path):
-    benches = []
-
+def run(tmp_path, benches):
     def start(kind: str, more: str = KEYS) -> Bench:
         wiring, script = BOARDS[kind]
         (tmp_path / "wiring.toml").write_text(wiring)
@@ -84,24 +83,7 @@ def run(tmp_path):
         benches.append(bench)
         return bench
 
-    yield start
-    try:
-        for bench in benches:
-            assert bench.violations() == []
-    finally:
-        for bench in benches:
-            bench.stop()
-
-
-def keys(bench: Bench) -> list[tuple[str, str]]:
-    lines = (line.split() for line in bench.console_lines() if line.startswith("key "))
-    return [(words[1], words[2]) for words in lines]
-
-
-def linger(bench: Bench, us: int = 600_000) -> None:
-    """Let bench time pass, as a person does who holds a finger somewhere."""
-    before = bench.now_us()
-    bench.wait(lambda: bench.now_us() - before > us, "a while")
+    return start
 
 
 @pytest.mark.parametrize("kind", BOARDS)
@@ -126,7 +108,7 @@ def test_what_brushes_the_glass_or_presses_above_the_keys_is_no_key(run):
     bench.wait_line("ready")
     for x, y, ohms in ((30, 170, 12_000), (120, 60, 250), (30, 148, 250)):
         bench.hand("keypad", "touch", x=x, y=y, ohms=ohms)
-        linger(bench, 200_000)
+        rest(bench, 200)
         bench.hand("keypad", "lift")
         bench.wait(lambda: bench.seen()["keypad"]["rests"], "the keypad's rest")
     bench.key("5", hold_ms=300)
@@ -150,7 +132,7 @@ def test_three_keys_at_once_do_not_type_a_fourth(run):
         bench.press(key)
         if n < 2:
             bench.wait(lambda n=n: len(keys(bench)) > n, key)
-    linger(bench)
+    rest(bench, 600)
     assert keys(bench) == [("2", "down"), ("4", "down")]
     for key in ("2", "4", "5"):
         bench.release(key)
@@ -170,7 +152,7 @@ def test_an_expander_that_was_pulled_off_works_again(run):
     bench.wait(lambda: keys(bench) == [("1", "down"), ("1", "up")], "the key let go")
     bench.release("1")
     bench.hand("keypad", "fault", kind=None)
-    linger(bench)  # it is looked for four times a second
+    rest(bench, 600)  # it is looked for four times a second
     bench.key("2", hold_ms=300)
     bench.wait(lambda: len(keys(bench)) >= 4, "a key")
     assert keys(bench)[2:] == [("2", "down"), ("2", "up")]
@@ -208,9 +190,9 @@ def test_crosses_are_touched_and_the_calibration_is_kept(run):
         if y != 40:
             bench.wait_line(f"cross {y}")
         bench.hand("keypad", "lift")
-        linger(bench)
+        rest(bench, 600)
         bench.hand("keypad", "touch", x=x, y=y)
-    linger(bench)
+    rest(bench, 600)
     bench.hand("keypad", "lift")
     bench.wait_line("kept True True")
     bench.hand("keypad", "touch", x=200, y=20)

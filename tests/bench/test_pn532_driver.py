@@ -11,21 +11,14 @@ every_link = pytest.mark.parametrize(("link", "wires"), LINKS, ids=[link for lin
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, benches):
     """Starts the terminal with `body` as its program; at the end nothing may have broken a datasheet's rule."""
-    benches = []
 
     def run(body: str, link: str = "spi", wires: str = ALL, speed: float = 1.0) -> Bench:
         benches.append(start(tmp_path, link, body, wires, speed))
         return benches[-1]
 
-    yield run
-    try:
-        for bench in benches:
-            assert bench.violations() == []
-    finally:
-        for bench in benches:
-            bench.stop()
+    return run
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from microtill.acquirer import jose
 from microtill.acquirer.process import DEMO_MID, AcquirerProcess, make_template
-from microtill.bench.client import Timeout
 from microtill.device import provisioning
 from microtill.device.console import TerminalRefuses, parse
 from microtill.device.desk import Acquirer, Issued
@@ -32,6 +31,7 @@ from microtill.release.image import build_files
 from microtill.simulator.board import VirtualBoard, prepare_flash
 from microtill.simulator.world import NETWORK, PASSWORD
 from support.provisioning import WIFI, Person, bind, desk, new_board, new_tid
+from support.serial_board import plug_when_it_is_out
 from support.terminal import Terminal
 from support.worlds import sell
 
@@ -361,14 +361,6 @@ def test_pulled_again_while_it_is_looked_at(board, acquirer, office):
     watch = PulledTwice(board)
     done = bind(board, office, tid, watch)
     assert (done.state, done.resumed, watch.looks) == ("provisioned", 2, 3)
-
-
-def plug_when_it_is_out(vb: VirtualBoard) -> None:
-    try:
-        vb.bench.wait(lambda: vb.bench.port() is None, "the cable to come out", 60)
-    except Timeout:
-        return  # the test then says that nothing was resumed
-    vb.plug()
 
 
 @pytest.mark.parametrize("at", ["trusting", "consent"])

@@ -1,33 +1,11 @@
+from glass import Glass, assert_nothing_shines_through
 from till.ui.screen import Screen
 
 HEAP = "1M"  # some tests hold several panels
 
 
-class Display:
-    def __init__(self, width=240, height=320):
-        self.width = width
-        self.height = height
-        self.rows = 96
-        self.buffer = bytearray(width * self.rows // 2)
-        self.glass = bytearray(width * height // 2)
-        self.palette = ()
-        self.flushed = []
-
-    def flush(self, y0, y1):
-        stride = self.width // 2
-        self.glass[stride * y0 : stride * y1] = self.buffer[: stride * (y1 - y0)]
-        self.flushed.append((y0, y1))
-
-    def sent(self):
-        rows = set()
-        for y0, y1 in self.flushed:
-            rows.update(range(y0, y1))
-        del self.flushed[:]
-        return rows
-
-
 def make(language="zh"):
-    display = Display()
+    display = Glass()
     return display, Screen(display, language)
 
 
@@ -114,18 +92,7 @@ def test_every_screen_is_the_same_whatever_stood_there_before():
         lambda s: s.entry("screen.pin", "12", "", True),
         lambda s: s.error("error.link", "reason.timeout"),
     )
-    alone = []
-    for one in draw:
-        display, screen = make()
-        one(screen)
-        alone.append(hash(bytes(display.glass)))
-        screen.close()
-    display, screen = make()
-    for first in range(len(draw)):
-        for second in range(len(draw)):
-            draw[first](screen)
-            draw[second](screen)
-            assert hash(bytes(display.glass)) == alone[second], (first, second)
+    assert_nothing_shines_through(make, draw)
 
 
 def test_after_a_screen_that_failed_everything_is_drawn_again():
@@ -158,7 +125,7 @@ def test_unknown_outcomes_links_kinds_and_panels_are_refused():
         lambda: screen.result("perhaps"),
         lambda: screen.message("loud", "x"),
         lambda: screen.message("info", "x", (), "footer.perhaps"),
-        lambda: Screen(Display(160, 128)),
+        lambda: Screen(Glass(160, 128)),
     ):
         try:
             wrong()

@@ -107,3 +107,15 @@ def run(folder: Path, script: str, wiring: str = "", **options) -> list[str]:
         lines = b.console_lines()
         assert status == 0, "\n".join(lines)
         return lines
+
+
+def keys(bench: Bench) -> list[tuple[str, str]]:
+    """What the program has said of keys: `key NAME up` or `key NAME down`."""
+    lines = (line.split() for line in bench.console_lines() if line.startswith("key "))
+    return [(words[1], words[2]) for words in lines]
+
+
+def rest(bench: Bench, ms: int = 150) -> None:
+    """Let bench time pass in which nothing is expected."""
+    end = bench.now_us() + ms * 1000
+    bench.wait(lambda: bench.now_us() > end)

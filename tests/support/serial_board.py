@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import serial
+from microtill.bench.client import Timeout
+from microtill.simulator.board import VirtualBoard
 
 MPREMOTE = Path(sys.executable).with_name("mpremote")
 SECONDS = 60
@@ -88,3 +90,12 @@ def opened(port: str) -> Iterator[Stream]:
     """The port through pyserial, as the technician's tools open it."""
     with serial.Serial(port, 115200, exclusive=True) as line:
         yield Stream(line.fileno())
+
+
+def plug_when_it_is_out(vb: VirtualBoard) -> None:
+    """Put the cable in again as soon as it is out."""
+    try:
+        vb.bench.wait(lambda: vb.bench.port() is None, "the cable to come out", 60)
+    except Timeout:
+        return  # the test then says that nothing was resumed
+    vb.plug()
